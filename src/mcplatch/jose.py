@@ -1,0 +1,191 @@
+"""The door of signatures: signs and verifies compact JWS; the only importer of joserfc (RFC 7515, 8725)."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from mcplatch.protocol.refusal import Reason, Refusal
+
+MOST_CHARACTERS = 16 * 1024
+MOST_KEYS = 64
+HEADER_NAMES = frozenset({"alg", "kid", "typ"})
+
+# One algorithm per kind of key: the token never chooses (RFC 8725 section 3.1).
+_ALGORITHMS = {
+    ("EC", "P-256"): ("ES256",),
+    ("EC", "P-384"): ("ES384",),
+    ("EC", "P-521"): ("ES512",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
+    ("RSA", ""): ("RS256",),
+}
+_KEY_TYPES: dict[str, type[ECKey] | type[OKPKey] | type[RSAKey]] = {
+    "EC": ECKey,
+    "OKP": OKPKey,
+    "RSA": RSAKey,
+}
+
+TOKEN_UNREADABLE = Reason(
+    "token-unreadable", "invalid_token", "The token is not valid.", "RFC 7515 5.2", 401
+)
+TOKEN_HEADER_WRONG = Reason(
+    "token-header-wrong", "invalid_token", "The token is not valid.", "RFC 8725 3", 401
+)
+TOKEN_TYPE_WRONG = Reason(
+    "token-type-wrong", "invalid_token", "The token is not valid.", "RFC 9068 4", 401
+)
+KEY_UNKNOWN = Reason("key-unknown", "invalid_token", "The token is not valid.", "RFC 7517 4.5", 401)
+SIGNATURE_WRONG = Reason(
+    "signature-wrong", "invalid_token", "The token is not valid.", "RFC 7515 5.2", 401
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key with its `kid`, held ready to sign."""
+
+    kid: str
+    algorithm: str
+    key: Key
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
+        """The compact JWS over `claims`."""
+        header = {"alg": self.algorithm, "kid": self.kid, "typ": typ}
+        payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False)
+        return jws.serialize_compact(header, payload, self.key, algorithms=[self.algorithm])
+
+
+def new_private_key() -> bytes:
+    """A fresh ES256 private key, PKCS #8 PEM."""
+    return ECKey.generate_key("P-256").as_pem(private=True)
+
+
+def signer(kid: str, pem: bytes) -> Signer:
+    """Makes the stored private key ready to sign."""
+    key = ECKey.import_key(pem)
+    return Signer(kid, "ES256", key)
+
+
+def thumbprint(pem: bytes) -> str:
+    """The RFC 7638 thumbprint of a key, used as its `kid`."""
+    return ECKey.import_key(pem).thumbprint()
+
+
+def public_jwk(pem: bytes, kid: str) -> dict[str, Any]:
+    """The public half as a JWK for the JWKS document (RFC 7517)."""
+    return {
+        **ECKey.import_key(pem).as_dict(private=False),
+        "kid": kid,
+        "use": "sig",
+        "alg": "ES256",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One verification key and the algorithms it may be used with."""
+
+    key: Key
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeySet:
+    """The usable public keys of a JWKS document, by `kid`."""
+
+    keys: Mapping[str, PublicKey]
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> PublicKeySet:
+        """Reads a JWKS document (RFC 7517 section 5); keys that cannot be used are left out.
+
+        Symmetric keys, keys without `kid` and keys meant for encryption are never taken.
+        """
+        members = document.get("keys")
+        found: dict[str, PublicKey] = {}
+        for member in members[:MOST_KEYS] if isinstance(members, list) else ():
+            if isinstance(member, dict) and (key := _public_key(member)) is not None:
+                found[str(member["kid"])] = key
+        return cls(found)
+
+
+def _public_key(member: dict[str, Any]) -> PublicKey | None:
+    kind, curve = member.get("kty"), member.get("crv", "")
+    algorithms = _ALGORITHMS.get((str(kind), str(curve)))
+    if algorithms is None or not isinstance(member.get("kid"), str):
+        return None
+    if member.get("use", "sig") != "sig" or member.get("alg", algorithms[0]) not in algorithms:
+        return None
+    public = {name: member[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in member}
+    try:
+        return PublicKey(_KEY_TYPES[str(kind)].import_key(public), algorithms)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+
+
+def key_id(token: str) -> str | None:
+    """The `kid` a token names, before anything about it is believed; None when there is none."""
+    header = _header(token)
+    kid = header.get("kid") if isinstance(header, dict) else None
+    return kid if isinstance(kid, str) else None
+
+
+def verify(token: str, keys: PublicKeySet, *, typ: str = "at+jwt") -> dict[str, Any] | Refusal:
+    """The claims of `token` once its type, algorithm and signature are proven (RFC 8725, RFC 9068).
+
+    Claims are not judged here. A header may hold `alg`, `kid` and `typ`, nothing else: keys and key
+    addresses that travel with the token are how forgeries are made.
+    """
+    header = _header(token)
+    if isinstance(header, Refusal):
+        return header
+    if not HEADER_NAMES.issuperset(header):
+        return Refusal(TOKEN_HEADER_WRONG, "unexpected header member")
+    if str(header.get("typ", "")).lower().removeprefix("application/") != typ:
+        return Refusal(TOKEN_TYPE_WRONG)
+    kid = header.get("kid")
+    key = keys.keys.get(kid) if isinstance(kid, str) else None
+    if key is None:
+        return Refusal(KEY_UNKNOWN)
+    if header.get("alg") not in key.algorithms:
+        return Refusal(TOKEN_HEADER_WRONG, "algorithm does not fit the key")
+    try:
+        signed = jws.deserialize_compact(token, key.key, algorithms=[str(header["alg"])])
+    except (JoseError, ValueError, TypeError):
+        return Refusal(SIGNATURE_WRONG)
+    claims = _json_object(signed.payload)
+    return Refusal(TOKEN_UNREADABLE, "payload") if claims is None else claims
+
+
+def _header(token: str) -> dict[str, Any] | Refusal:
+    if len(token) > MOST_CHARACTERS or not token.isascii() or token.count(".") != 2:
+        return Refusal(TOKEN_UNREADABLE, "shape")
+    raw = token.partition(".")[0]
+    try:
+        header = _json_object(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    except ValueError:
+        header = None
+    return Refusal(TOKEN_UNREADABLE, "header") if header is None else header
+
+
+def _json_object(raw: bytes) -> dict[str, Any] | None:
+    """A JSON object in which no name is repeated; two readers must not see two tokens."""
+    try:
+        found = json.loads(raw, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is repeated")
+    return found

@@ -1,0 +1,35 @@
+"""Secrets at rest: AES-256-GCM under keys derived per purpose, bound to the row they belong to (RFC 5869)."""
+
+from __future__ import annotations
+
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NONCE = 12
+
+
+class SealBroken(Exception):
+    """What was sealed cannot be opened: wrong key, wrong row, or altered. Check the secret key."""
+
+
+def derive_key(secret: bytes, purpose: str) -> bytes:
+    """A 256-bit key for one `purpose`, from a secret of at least 128 bits of entropy."""
+    return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(secret)
+
+
+def seal(key: bytes, plain: bytes, *, bound_to: str) -> bytes:
+    """Encrypts `plain`; it opens only with the same `bound_to`, so that rows cannot be swapped."""
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, bound_to.encode())
+
+
+def unseal(key: bytes, sealed: bytes, *, bound_to: str) -> bytes:
+    """Opens what `seal` closed. Raises `SealBroken`."""
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
+    except (InvalidTag, ValueError) as broken:
+        raise SealBroken("a sealed value cannot be opened with this key") from broken

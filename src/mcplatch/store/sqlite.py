@@ -1,0 +1,196 @@
+"""SQLite: one writer thread, write-ahead log, FULL durability, group commit; readers only read.
+
+Many requests share one fsync: the writer takes everything that waits, gives each piece of work a
+savepoint of its own, commits once and only then lets the answers go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects import sqlite as dialect
+
+from mcplatch.moment import clock
+from mcplatch.store.port import Contended, StoreDown, Transaction
+from mcplatch.store.sql import SqlTransaction, Statements
+
+T = TypeVar("T")
+
+MOST_IN_A_COMMIT = 64
+MOST_TRIES = 5
+BUSY_MILLISECONDS = 5000
+
+Now = Callable[[], int]
+
+
+class _Job:
+    """A piece of work that waits for the writer, and where its outcome goes."""
+
+    __slots__ = ("failure", "future", "loop", "result", "work")
+
+    def __init__(self, work: Callable[[Transaction], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.failure: BaseException | None = None
+
+    def deliver(self) -> None:
+        if self.future.cancelled():
+            return
+        if self.failure is not None:
+            self.future.set_exception(self.failure)
+        else:
+            self.future.set_result(self.result)
+
+
+class SqliteStore:
+    """A store in one file (see `port.Store`). `now` is the clock it gives to the work."""
+
+    def __init__(self, path: str, now: Now = clock) -> None:
+        self._path = path
+        self._now = now
+        self._statements = Statements(dialect.dialect(paramstyle="named"))
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._readers = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
+        self._connection = _connect(path, "rw")
+        self._thread = threading.Thread(target=self._write, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def settle(self, work: Callable[[Transaction], T]) -> T:
+        """See `port.Store.settle`."""
+        if self._closed:
+            raise StoreDown("the store is closed")
+        job = _Job(work, asyncio.get_running_loop())
+        self._jobs.put(job)
+        # The work may already be committed when the caller goes away; it must still be carried out.
+        return await asyncio.shield(job.future)  # type: ignore[no-any-return]
+
+    async def look(self, work: Callable[[Transaction], T]) -> T:
+        """See `port.Store.look`. Runs on the caller's thread: a point query costs less than a hop."""
+        if self._closed:
+            raise StoreDown("the store is closed")
+        try:
+            return work(SqlTransaction(self._reader().execute, self._statements, self._now()))
+        except sqlite3.Error as broken:
+            raise StoreDown(str(broken)) from broken
+
+    async def close(self) -> None:
+        """See `port.Store.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        for reader in self._open_readers:
+            reader.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if found is None:
+            found = _connect(self._path, "ro")
+            self._readers.connection = found
+            self._open_readers.append(found)
+        return found
+
+    def _write(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = []
+            job = self._jobs.get()
+            while job is not None:
+                batch.append(job)
+                if len(batch) >= MOST_IN_A_COMMIT or self._jobs.empty():
+                    break
+                job = self._jobs.get()
+            stopping = job is None
+            if batch:
+                self._commit_together(batch)
+                _deliver(batch)
+        self._connection.close()
+
+    def _commit_together(self, batch: list[_Job]) -> None:
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            transaction = SqlTransaction(execute, self._statements, self._now())
+            for job in batch:
+                _run(job, transaction, execute)
+            execute("COMMIT")
+        except sqlite3.Error as broken:
+            self._give_up(batch, broken)
+
+    def _give_up(self, batch: list[_Job], broken: sqlite3.Error) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._connection.close()
+                self._connection = _connect(self._path, "rw")
+        for job in batch:
+            job.failure = StoreDown(str(broken))
+
+
+def _run(job: _Job, transaction: SqlTransaction, execute: Callable[[str], Any]) -> None:
+    for attempt in range(1, MOST_TRIES + 1):
+        execute("SAVEPOINT work")
+        try:
+            job.result, job.failure = job.work(transaction), None
+        except sqlite3.IntegrityError as twice:
+            job.failure = Contended(str(twice))
+        except sqlite3.Error:
+            raise
+        except Exception as raised:
+            job.failure = raised
+        if job.failure is None:
+            execute("RELEASE work")
+            return
+        execute("ROLLBACK TO work")
+        execute("RELEASE work")
+        if not isinstance(job.failure, Contended) or attempt == MOST_TRIES:
+            return
+
+
+def _deliver(batch: list[_Job]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in batch:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_deliver_all, jobs)
+        except RuntimeError:
+            continue  # that loop has ended, nobody waits any more
+
+
+def _deliver_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.deliver()
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    """Opens the file; `mode` is "rw" for the one writer and "ro" for readers."""
+    try:
+        connection = sqlite3.connect(
+            f"file:{path}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        if mode == "rw":
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+        else:
+            connection.execute("PRAGMA query_only=ON")
+    except sqlite3.Error as broken:
+        raise StoreDown(f"cannot open the database file: {broken}") from broken
+    return connection

@@ -1,0 +1,109 @@
+"""The tables, drawn from the records: SQLAlchemy holds the schema, the migrations and the SQL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, get_args, get_type_hints
+
+import sqlalchemy as sa
+
+from mcplatch import records
+
+METADATA = sa.MetaData()
+
+_KEYS: dict[type[records.Record], str] = {
+    records.Client: "client_id",
+    records.User: "user_id",
+    records.Session: "session_hash",
+    records.Interaction: "interaction_id",
+    records.Grant: "grant_id",
+    records.AuthorizationCode: "code_hash",
+    records.RefreshToken: "token_hash",
+    records.AccessToken: "token_hash",
+    records.SigningKey: "kid",
+    records.Bucket: "key",
+    records.AuditEvent: "event_id",
+    records.Deployment: "name",
+}
+
+_INDEXES: dict[type[records.Record], tuple[str, ...]] = {
+    records.Client: ("digest", "expires_at"),
+    records.Session: ("user_id", "expires_at"),
+    records.Interaction: ("expires_at",),
+    records.Grant: ("user_id", "client_id", "expires_at"),
+    records.AuthorizationCode: ("grant_id", "expires_at"),
+    records.RefreshToken: ("grant_id", "expires_at"),
+    records.AccessToken: ("grant_id", "expires_at"),
+    records.Bucket: ("full_at",),
+    records.AuditEvent: ("at", "user_id", "client_id", "grant_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a record lies in its table. `words` are the fields kept as one space-separated text."""
+
+    record: type[Any]
+    table: sa.Table
+    columns: tuple[str, ...]
+    key: str
+    words: frozenset[str]
+    word_places: tuple[int, ...]
+
+    def read(self, row: Any) -> Any:
+        """A record from a row that has the columns in their order."""
+        if self.word_places:
+            row = list(row)
+            for place in self.word_places:
+                row[place] = tuple(row[place].split())
+        return self.record(**dict(zip(self.columns, row, strict=True)))
+
+    def value(self, record: Any, column: str) -> Any:
+        """What the table keeps for one field."""
+        found = getattr(record, column)
+        return " ".join(found) if column in self.words else found
+
+
+def _column_type(hint: Any) -> tuple[Any, bool, bool]:
+    parts = set(get_args(hint)) or {hint}
+    optional = type(None) in parts
+    if any(getattr(part, "__origin__", None) is tuple for part in (*parts, hint)):
+        return sa.Text(), False, True
+    if int in parts:
+        return sa.BigInteger().with_variant(sa.Integer, "sqlite"), optional, False
+    if bytes in parts:
+        return sa.LargeBinary(), optional, False
+    return sa.Text(), optional, False
+
+
+def _table_name(record: type[Any]) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record.__name__).lower()
+
+
+def _shape(record: type[Any]) -> Shape:
+    hints = get_type_hints(record)
+    names = tuple(field.name for field in fields(record))
+    key = _KEYS[record]
+    columns, words = [], set()
+    for name in names:
+        kind, optional, is_words = _column_type(hints[name])
+        if is_words:
+            words.add(name)
+        columns.append(
+            sa.Column(
+                name,
+                kind,
+                primary_key=name == key,
+                nullable=optional and name != key,
+                unique=True if name == "username" else None,
+            )
+        )
+    table = sa.Table(_table_name(record), METADATA, *columns)
+    for name in _INDEXES.get(record, ()):
+        sa.Index(f"{table.name}_{name}", table.c[name])
+    places = tuple(place for place, name in enumerate(names) if name in words)
+    return Shape(record, table, names, key, frozenset(words), places)
+
+
+SHAPES: dict[type[Any], Shape] = {record: _shape(record) for record in _KEYS}
