@@ -50,7 +50,7 @@ class AccessTokenClaims:
 
 
 def build_claims(claims: AccessTokenClaims) -> dict[str, Any]:
-    """The JSON payload of `claims`; one audience is written as a string, `extra` replaces nothing."""
+    """The JSON payload of `claims`; a single audience is a string, `extra` replaces nothing."""
     document: dict[str, Any] = {
         "iss": claims.iss,
         "sub": claims.sub,
@@ -71,8 +71,8 @@ def check_claims(
 ) -> AccessTokenClaims | Refusal:
     """Judges claims whose signature is proven, for one issuer and one resource (RS-42, RS-44).
 
-    `issuer` is compared byte for byte. `resource` must be in `aud`: the same resource, not a prefix,
-    a parent or a sibling of it (AS-120 says which spellings are the same).
+    `issuer` is compared byte for byte. `resource` must be in `aud`: the same resource, not a
+    prefix, a parent or a sibling of it (AS-120 says which spellings are the same).
     """
     if document.get("iss") != issuer:
         return Refusal(ISSUER_WRONG)

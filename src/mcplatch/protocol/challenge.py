@@ -1,4 +1,4 @@
-"""WWW-Authenticate challenges, built and parsed (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1)."""
+"""WWW-Authenticate challenges, built and parsed (RFC 9110 11.6.1, RFC 6750 3, RFC 9728 5.1)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build_challenge(
 
 
 def plain_text(text: str) -> str:
-    """`text` as RFC 6750 section 3 allows it in a value: printable ASCII, no quote, no backslash."""
+    """`text` as RFC 6750 section 3 allows it: printable ASCII, no quote, no backslash."""
     return _UNQUOTABLE.sub(" ", text)
 
 
@@ -75,7 +75,8 @@ def parse_challenges(header_values: Iterable[str]) -> list[Challenge]:
 
 
 def _parse_line(text: str, found: list[Challenge]) -> None:
-    position, parameters = 0, None
+    position = 0
+    parameters: dict[str, str] | None = None
     while len(found) <= MOST_CHALLENGES:
         position = _skip(text, position)
         if position >= len(text):

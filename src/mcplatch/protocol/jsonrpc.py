@@ -1,4 +1,4 @@
-"""Reads which operation a JSON-RPC body asks for, strictly, and checks the headers that mirror it (MCP 2026-07-28, transports)."""
+"""Reads strictly what a JSON-RPC body asks for, and checks the headers that mirror it (MCP)."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _response() -> Message:
 
 
 def _call(document: dict[str, Any], method: object) -> Message | Refusal:
-    if not isinstance(method, str) or not _is_name(method):
+    if not isinstance(method, str) or not _is_name(method) or "result" in document:
         return Refusal(MESSAGE_MALFORMED, "method")
     request_id = document.get("id")
     if "id" in document and (

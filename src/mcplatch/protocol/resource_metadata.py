@@ -113,7 +113,7 @@ def parse(document: object, *, resource: str | None = None) -> ResourceMetadata 
 
 
 def well_known_urls(resource: str) -> tuple[str, ...]:
-    """Where the metadata of `resource` may be, in the order a client asks: path-inserted, then root.
+    """Where the metadata of `resource` may be, in the order asked: path-inserted, then root.
 
     A resource without a path has only the root address. The query stays behind the path
     (RFC 9728 section 3.1); strings only, nothing is re-serialised.
