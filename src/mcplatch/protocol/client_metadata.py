@@ -1,4 +1,4 @@
-"""What a client says about itself, read tolerantly, reduced to what we support (RFC 7591 section 2).
+"""What a client says about itself, read tolerantly, cut down to our offer (RFC 7591 section 2).
 
 Asked-for values outside our offer are left out rather than refused, and the answer shows what is in
 force. Refused is only what leaves nothing to work with, or what a client could not mean.
@@ -220,8 +220,9 @@ def registration_answer(
 
 
 def digest_of(metadata: ClientMetadata, keys: Mapping[str, object]) -> str:
-    """A text that changes with anything a person agreed to deal with: where answers go, the name, how
-    the client proves itself and with which `keys` (AS-67).
+    """A text that changes with anything a person agreed to deal with (AS-67).
+
+    That is where answers go, the name, how the client proves itself and with which `keys`.
     """
     agreed = [
         sorted(metadata.redirect_uris),

@@ -1,4 +1,4 @@
-"""Redirect URIs: which may be registered, which request matches which (OAuth 2.1 section 2.3.1, 8.4).
+"""Redirect URIs: which may be registered, which request matches which (OAuth 2.1 2.3.1, 8.4).
 
 Everything here works on the raw text. A URI is compared as it was registered, with one exception:
 the port of an http URI on the loopback interface, because an app on a person's machine takes the
