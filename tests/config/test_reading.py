@@ -63,20 +63,20 @@ name = "Team Calendar"
 [resource.scopes."calendar:read"]
 description = "see events"
 tools = ["list_events"]
-required = true
+baseline = true
 [resource.scopes.admin]
 description = "delete everything"
 group = "delete"
-default = false
+ticked = false
 """,
     ).config
     (resource,) = config.resources
     assert resource.identifier == "http://localhost:8001/mcp"
     first, second = resource.scopes
-    assert (first.name, first.tools, first.required, first.default) == (
+    assert (first.name, first.tools, first.baseline, first.ticked) == (
         "calendar:read", ("list_events",), True, True,
     )  # fmt: skip
-    assert (second.group, second.default, second.required) == ("delete", False, False)
+    assert (second.group, second.ticked, second.baseline) == ("delete", False, False)
 
 
 @pytest.mark.parametrize(

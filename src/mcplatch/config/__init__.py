@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mcplatch.config.environment import everything, variable
 from mcplatch.config.reading import ConfigError, Loaded, Origin, find, load
 from mcplatch.config.settings import (
     Config,
@@ -29,8 +28,6 @@ __all__ = [
     "Resource",
     "Scope",
     "Secret",
-    "everything",
     "find",
     "load",
-    "variable",
 ]

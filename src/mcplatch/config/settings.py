@@ -56,10 +56,10 @@ class Scope:
         one_of("read", "change", "delete"), "How the consent page sorts it.", "read"
     )
     tools: tuple[str, ...] = setting(texts, "The tools that need it.", ())
-    required: bool = setting(
+    baseline: bool = setting(
         switch, "Always part of what is allowed; its box cannot be unticked.", False
     )
-    default: bool = setting(switch, "Asked for when a client names no scope.", True)
+    ticked: bool = setting(switch, "Whether the consent page proposes it.", True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
