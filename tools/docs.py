@@ -1,16 +1,28 @@
-"""Writes the generated pages of docs/reference, or says which are stale: python -m tools.docs [--write]."""
+"""Writes the generated pages of docs/reference (--write), or says which of them are stale."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import click
+
+from mcplatch.config.reading import PREFIX, shown
+from mcplatch.config.settings import Config
 
 ROOT = Path(__file__).resolve().parent.parent
+MADE = "<!-- generated: make docs -->\n"
 
 
 def pages() -> dict[str, str]:
     """Each generated page by its path below the checkout."""
-    return {}
+    return {
+        "docs/reference/configuration.md": configuration(),
+        "docs/reference/commands.md": commands(),
+    }
 
 
 def stale() -> list[str]:
@@ -29,6 +41,79 @@ def write() -> None:
         file = ROOT / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+
+
+def configuration() -> str:
+    """Every setting, from the dataclasses that hold them."""
+    head = f"""{MADE}
+# Configuration
+
+`mcplatch serve` reads one TOML file: `--config FILE`, else `MCPLATCH_CONFIG`, else
+`./mcplatch.toml`, else `/etc/mcplatch/mcplatch.toml`. Each setting can also be an environment
+variable, which wins: `{PREFIX}` and the setting's name in capitals, with `__` for each step down
+(`{PREFIX}LIFETIMES__SESSION`, `{PREFIX}RESOURCE__0__NAME`). A secret is never written into the
+file: it is a variable, or a file named by the setting with `_file` (`secret_key_file`,
+`{PREFIX}SECRET_KEY_FILE`). An unknown setting is an error. `mcplatch check --explain` prints every
+value and where it is from.
+
+Durations are seconds or text such as `"90s"`, `"10m"`, `"12h"`, `"30d"`; rates are text such as
+`"20/1m"`.
+"""
+    return head + "".join(_tables(Config, "", "Top level"))
+
+
+def _tables(kind: type[Any], at: str, title: str) -> Iterator[str]:
+    rows, below = [], []
+    for one in dataclasses.fields(kind):
+        about = one.metadata
+        key = about["key"] or one.name
+        if "section" in about:
+            below.append(_tables(about["section"], f"{at}{key}.", f"[{at}{key}]"))
+        elif "several" in about:
+            name = f"[{at}{key}.NAME]" if about["named_by"] else f"[[{at}{key}]]"
+            below.append(_tables(about["several"], f"{at}{key}.", name))
+        elif not (title.endswith(".NAME]") and key == "name"):
+            rows.append(_row(one, key))
+    says = (kind.__doc__ or "").strip()
+    yield f"\n## {title}\n\n{says}\n\n| setting | default | what it is |\n|---|---|---|\n"
+    yield "".join(rows)
+    for tables in below:
+        yield from tables
+
+
+def _row(one: dataclasses.Field[Any], key: str) -> str:
+    needed = one.default is dataclasses.MISSING
+    default = "**needed**" if needed else f"`{shown(one.default)}`"
+    is_secret = "Secret" in str(one.type)
+    name = f"`{key}_file`" if is_secret else f"`{key}`"
+    return f"| {name} | {default} | {one.metadata['says']} |\n"
+
+
+def commands() -> str:
+    """Every command's own help."""
+    from mcplatch.cli.main import COMMANDS, mcplatch
+
+    parts = [MADE, "\n# Commands\n\n```\n", _help(mcplatch, "mcplatch"), "\n```\n"]
+    for one in COMMANDS:
+        with click.Context(mcplatch, info_name="mcplatch") as outer:
+            try:
+                found = mcplatch.get_command(outer, one.name)
+            except ModuleNotFoundError:
+                continue
+        assert found is not None
+        parts += [f"\n## mcplatch {one.name}\n\n```\n", _help(found, f"mcplatch {one.name}")]
+        if isinstance(found, click.Group):
+            parts += [
+                f"\n\n{_help(sub, f'mcplatch {one.name} {name}')}"
+                for name, sub in found.commands.items()
+            ]
+        parts.append("\n```\n")
+    return "".join(parts)
+
+
+def _help(command: click.Command, name: str) -> str:
+    with click.Context(command, info_name=name, terminal_width=98, max_content_width=98) as context:
+        return command.get_help(context).rstrip()
 
 
 if __name__ == "__main__":
