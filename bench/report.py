@@ -1,0 +1,136 @@
+"""The table of a run: medians, ratios to the peers, and whether the aims are met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from bench.guard import Added
+from bench.peers import FASTMCP, OIDC, OURS
+
+GUARD_MUST = (0.060, 0.200)
+WARM_UP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What an operation may cost beside npm oidc-provider in memory, at most and at best."""
+
+    must: float
+    hope: float
+
+
+AIMS = {
+    "metadata": Aim(0.5, 0.25),
+    "JWKS": Aim(0.5, 0.35),
+    "register": Aim(0.7, 0.6),
+    "whole flow, signed in": Aim(0.4, 0.35),
+    "code exchange": Aim(0.6, 0.4),
+    "refresh": Aim(0.6, 0.4),
+    "introspect": Aim(0.7, 0.4),
+    "revoke": Aim(0.7, 0.7),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One server's medians, CPU milliseconds an operation."""
+
+    name: str
+    keeps: str
+    ready_after: float
+    memory_mib: float
+    medians: dict[str, float]
+
+
+def column(
+    name: str, keeps: str, ready_after: float, memory_mib: float, samples: dict[str, list[float]]
+) -> Column:
+    """The medians of a server's rounds, those that warm up left out."""
+    middle = {operation: median(taken[WARM_UP:]) for operation, taken in samples.items()}
+    return Column(name, keeps, ready_after, memory_mib, middle)
+
+
+def markdown(columns: list[Column], added: list[Added], about: list[str]) -> str:
+    """The whole report as Markdown: conditions, the two tables, the aims that are missed."""
+    lines = ["# Performance", "", *about, ""]
+    if columns:
+        lines += ["## Authorization servers: CPU milliseconds an operation", ""]
+        lines += _servers(columns)
+    if added:
+        lines += ["", "## Protecting an MCP `tools/call`: CPU milliseconds a call", ""]
+        lines += _guards(added)
+    missed = misses(columns, added)
+    if missed:
+        lines += ["", "## Missed", "", *[f"- {one}" for one in missed]]
+    return "\n".join(lines) + "\n"
+
+
+def misses(columns: list[Column], added: list[Added]) -> list[str]:
+    """One sentence for each must that this run does not meet."""
+    ours, node = _named(columns, OURS), _named(columns, OIDC)
+    missed = []
+    for operation, aim in AIMS.items() if ours and node else ():
+        ratio = _ratio(ours, node, operation)
+        if ratio is not None and ratio > aim.must:
+            missed.append(f"{operation}: {ratio:.2f}× {OIDC}, at most {aim.must}×")
+    for one in added:
+        for label, value, most in zip(
+            ("seen before", "first seen"),
+            (one.seen_before, one.first_seen),
+            GUARD_MUST,
+            strict=True,
+        ):
+            if OURS in one.name and value > most:
+                missed.append(
+                    f"guard, token {label}: {value * 1000:.0f} µs, at most {most * 1000:.0f}"
+                )
+    return missed
+
+
+def _servers(columns: list[Column]) -> list[str]:
+    ours, node, fast = _named(columns, OURS), _named(columns, OIDC), _named(columns, FASTMCP)
+    head = ["operation", *[f"{one.name} ({one.keeps})" for one in columns]]
+    if ours:
+        head += [f"÷ {OIDC}", "must / aim", f"÷ {FASTMCP}"]
+    rows = [head, ["---"] * len(head)]
+    for operation, aim in AIMS.items():
+        row = [operation, *[_number(one.medians.get(operation)) for one in columns]]
+        if ours:
+            ratio = _ratio(ours, node, operation)
+            mark = "" if ratio is None else (" ✓" if ratio <= aim.must else " ✗")
+            row += [_times(ratio) + mark, f"{aim.must} / {aim.hope}"]
+            row.append(_times(_ratio(ours, fast, operation)))
+        rows.append(row)
+    rest = [""] * (len(head) - len(columns) - 1)
+    rows.append(["start to listening, s", *[f"{one.ready_after:.2f}" for one in columns], *rest])
+    rows.append(["memory after, MiB", *[f"{one.memory_mib:.0f}" for one in columns], *rest])
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _guards(added: list[Added]) -> list[str]:
+    rows = [["server", "unprotected", "+ token seen before", "+ token first seen"], ["---"] * 4]
+    for one in added:
+        cells = (one.plain, one.seen_before, one.first_seen)
+        rows.append([one.name, *[f"{value:.3f}" for value in cells]])
+    rows.append(["must", "", f"{GUARD_MUST[0]:.3f}", f"{GUARD_MUST[1]:.3f}"])
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _named(columns: list[Column], name: str) -> Column | None:
+    return next((one for one in columns if one.name.startswith(name)), None)
+
+
+def _ratio(ours: Column | None, other: Column | None, operation: str) -> float | None:
+    if ours is None or other is None:
+        return None
+    mine, theirs = ours.medians.get(operation), other.medians.get(operation)
+    return mine / theirs if mine is not None and theirs else None
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}×"
