@@ -31,6 +31,7 @@ test: $(DEV) ## the fast tests
 	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(DEV) ## every test: browser, kill -9, real clients, conformance
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not slow" $(ARGS)
 	@bash tools/slow_suites.sh $(ARGS)
 
 check: $(DEV) ## format, lint, types, import rules, house rules, generated pages

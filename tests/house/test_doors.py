@@ -23,8 +23,8 @@ ADMITTED = {
     "os.urandom": ["moment.py"],
     "secrets": ["moment.py", "seal.py", "client/*"],
     # the environment and configuration files
-    "os.environ": ["environment.py"],
-    "os.getenv": ["environment.py"],
+    "os.environ": ["environment.py", "client/surroundings.py"],
+    "os.getenv": [],
     "tomllib": ["config/reading.py"],
     # SQL
     "sqlite3": ["store/*"],
