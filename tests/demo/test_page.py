@@ -33,6 +33,7 @@ def test_the_fields_sent_are_those_of_a_browser() -> None:
         ("size", "m"),
         ("answer", "allow"),
     ]
+    assert ("scope", "write") in form.sent({}, None, ticks={"write"})
     assert ("answer", "Deny") in form.sent({}, form.button("deny"))
     assert form.sent({}, None)[0] == ("token", 'a"b')
 

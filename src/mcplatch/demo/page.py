@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -43,8 +44,16 @@ class Form:
                 return control
         return None
 
-    def sent(self, typed: dict[str, str], pressed: Control | None) -> list[tuple[str, str]]:
-        """The fields a browser sends: what was `typed` by name, else what the page filled in."""
+    def sent(
+        self,
+        typed: Mapping[str, str],
+        pressed: Control | None,
+        ticks: Collection[str] = (),
+    ) -> list[tuple[str, str]]:
+        """The fields a browser sends: what was `typed` by name, else what the page filled in.
+
+        A box is sent when the page ticked it or when its value is among `ticks`.
+        """
         fields: list[tuple[str, str]] = []
         for control in self.controls:
             if not control.name or control.kind in _UNSENT:
@@ -52,7 +61,7 @@ class Form:
             if control.kind in _PRESSED:
                 if control is pressed:
                     fields.append((control.name, control.value))
-            elif control.ticked:
+            elif control.ticked or (control.kind == "checkbox" and control.value in ticks):
                 fields.append((control.name, typed.get(control.name, control.value)))
         return fields
 
