@@ -1,0 +1,316 @@
+"""The person's answer: what may be ticked, what was granted, and everything that follows from it at once.
+
+Grant, code, audit row and the answered interaction are one transaction (OAuth 2.1 section 4.1.2). The
+code is not drawn but derived from the two secrets only this browser holds, so that a double click
+gets the very same answer again although only the code's digest is kept.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Literal
+
+from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.policy import DAY, Policy, Resource, Scope
+from mcplatch.authorization_server.sessions import read_session
+from mcplatch.authorization_server.steps import (
+    ACCESS_DENIED,
+    AskConsent,
+    Answered,
+    Facts,
+    Step,
+    next_step,
+)
+from mcplatch.moment import Moment, digest
+from mcplatch.protocol.parameters import Parameters
+from mcplatch.protocol.redirect_uri import host_of, is_loopback
+from mcplatch.protocol.refusal import Reason, Refusal
+from mcplatch.records import AuditEvent, AuthorizationCode, Client, Grant, Interaction
+from mcplatch.store.port import Change, Put, Replace, Transaction
+
+ACCESS_DAYS = (1, 30, 90)
+USUAL_DAYS = 30
+DECISIONS = frozenset({"allow", "deny", "read-only"})
+MOST_EARLIER = 20
+
+NO_DECISION = Reason("consent-no-decision", "invalid_request", "Choose Allow or Deny.", "house")
+DAYS_UNKNOWN = Reason("consent-days-unknown", "invalid_request", "Choose how long.", "house")
+NOTHING_TICKED = Reason(
+    "consent-nothing-ticked",
+    "invalid_request",
+    "Tick at least one thing, or choose Deny.",
+    "OAuth 2.1 1.4.1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What this browser brought: its secrets and where it is."""
+
+    interaction_secret: str = field(repr=False)
+    session_secret: str | None = field(repr=False)
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person clicked. `ticked` is only a wish until it is held against the request."""
+
+    decision: Literal["allow", "deny", "read-only"]
+    ticked: frozenset[str]
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that the consent page is made of."""
+
+    step: AskConsent
+    resource: Resource
+    scopes: tuple[Scope, ...]
+    last_grant: Grant | None = None
+    look_alike: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Yes: the code for the client, and for which interaction."""
+
+    interaction: Interaction
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No, which the client is told."""
+
+    interaction: Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """The answer cannot be taken as it is; the same question again, with what was ticked."""
+
+    question: Question
+    refusal: Refusal
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Not a matter of consent: another step comes first, or it is over."""
+
+    step: Step
+    code: str | None = field(default=None, repr=False)
+
+
+Outcome = Allowed | Denied | AskAgain | Elsewhere
+
+
+def parse(form: Parameters) -> Answer | Refusal:
+    """The clicked button, the ticked boxes and the chosen time."""
+    decision = form.get("decision")
+    if decision not in DECISIONS:
+        return Refusal(NO_DECISION)
+    days = form.get("days") or str(USUAL_DAYS)
+    if days not in {str(choice) for choice in ACCESS_DAYS}:
+        return Refusal(DAYS_UNKNOWN)
+    return Answer(decision, frozenset(form.all("scope")), int(days))  # type: ignore[arg-type]
+
+
+def read_facts(transaction: Transaction, interaction_id: str, browser: Browser) -> Facts:
+    """What is known of an interaction; None of it for a browser that did not start it (AS-147)."""
+    interaction = transaction.one(Interaction, lock=True, interaction_id=interaction_id)
+    if interaction is None or interaction.browser_hash != digest(browser.interaction_secret):
+        return Facts(None, None, None)
+    return Facts(
+        interaction,
+        transaction.one(Client, client_id=interaction.client_id),
+        read_session(transaction, browser.session_secret),
+    )
+
+
+def read_question(transaction: Transaction, step: AskConsent, policy: Policy) -> Question | None:
+    """What to ask, and how it looks beside what this person allowed before.
+
+    None when the resource is no longer protected here.
+    """
+    interaction = step.interaction
+    resource = policy.resource(interaction.resource)
+    if resource is None:
+        return None
+    scopes = tuple(scope for scope in resource.scopes if scope.name in interaction.scope)
+    user_id = step.signed_in.user.user_id
+    same = transaction.all(
+        Grant,
+        limit=1,
+        newest="created_at",
+        user_id=user_id,
+        client_id=interaction.client_id,
+        resource=resource.identifier,
+    )
+    namesakes = transaction.all(
+        Grant,
+        limit=MOST_EARLIER,
+        newest="created_at",
+        user_id=user_id,
+        client_name=step.client.client_name,
+    )
+    here = host_of(interaction.redirect_uri)
+    known = {_answers_at(grant.redirect_uri) for grant in namesakes}
+    strange = known and not same and _answers_at(interaction.redirect_uri) not in known
+    return Question(
+        step,
+        resource,
+        scopes,
+        last_grant=same[0] if same else None,
+        look_alike=sorted(known)[0] if strange and here else None,
+    )
+
+
+def decide(
+    answer: Answer, question: Question, browser: Browser, policy: Policy, moment: Moment
+) -> tuple[Allowed | Denied, tuple[Change, ...]] | Refusal:
+    """What an answer leads to. The grant is what was ticked, within what was asked (AS-149)."""
+    interaction = question.step.interaction
+    answered = Replace(interaction, replace(interaction, answered_at=moment.now))
+    if answer.decision == "deny":
+        event = _event(question, None, (), browser, moment)
+        return Denied(interaction), (answered, Put(event))
+    scope = granted_scope(answer, question.scopes)
+    if not scope and question.scopes:
+        return Refusal(NOTHING_TICKED)
+    grant = _grant(answer, question, scope, moment)
+    code = code_for(interaction, browser)
+    remembered = AuthorizationCode(
+        code_hash=digest(code),
+        grant_id=grant.grant_id,
+        redirect_uri=interaction.redirect_uri,
+        code_challenge=interaction.code_challenge,
+        created_at=moment.now,
+        expires_at=moment.now + policy.lifetimes.authorization_code,
+    )
+    event = _event(question, grant, scope, browser, moment)
+    return Allowed(interaction, code), (answered, Put(grant), Put(remembered), Put(event))
+
+
+def granted_scope(answer: Answer, scopes: tuple[Scope, ...]) -> tuple[str, ...]:
+    """Baseline always, the rest as ticked; "read only" keeps of the ticked ones those that read."""
+    return tuple(
+        scope.name
+        for scope in scopes
+        if scope.baseline
+        or (scope.name in answer.ticked and (answer.decision == "allow" or scope.group == "read"))
+    )
+
+
+def code_for(interaction: Interaction, browser: Browser) -> str:
+    """The one code an interaction can yield: 256 bits that only this signed-in browser can know."""
+    key = f"{browser.interaction_secret}.{browser.session_secret}".encode()
+    mac = hmac.new(key, f"authorization code {interaction.interaction_id}".encode(), sha256)
+    return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+
+
+def live_code(transaction: Transaction, interaction: Interaction, browser: Browser) -> str | None:
+    """The code this interaction yielded, while it can still be used; None also after a denial."""
+    code = code_for(interaction, browser)
+    known = transaction.one(AuthorizationCode, code_hash=digest(code))
+    if known is None or known.spent_at is not None or known.expires_at <= transaction.now:
+        return None
+    return code
+
+
+def was_denied(transaction: Transaction, interaction: Interaction, browser: Browser) -> bool:
+    """Whether an answered interaction yielded no code at all."""
+    known = transaction.one(AuthorizationCode, code_hash=digest(code_for(interaction, browser)))
+    return known is None
+
+
+async def answer(
+    answer: Answer | Refusal, interaction_id: str, browser: Browser, house: House
+) -> Outcome:
+    """Take a person's answer to an interaction, once. Raises `StoreDown`."""
+    return await house.store.settle(
+        lambda transaction: _settle(transaction, answer, interaction_id, browser, house)
+    )
+
+
+def _settle(
+    transaction: Transaction,
+    answer: Answer | Refusal,
+    interaction_id: str,
+    browser: Browser,
+    house: House,
+) -> Outcome:
+    step = next_step(read_facts(transaction, interaction_id, browser), transaction.now)
+    if isinstance(step, Answered):
+        return _again(transaction, answer, step, browser)
+    if not isinstance(step, AskConsent):
+        return Elsewhere(step)
+    question = read_question(transaction, step, house.policy)
+    if question is None:
+        return Elsewhere(step)
+    if isinstance(answer, Refusal):
+        return AskAgain(question, answer)
+    decided = decide(answer, question, browser, house.policy, house.moment(transaction))
+    if isinstance(decided, Refusal):
+        return AskAgain(question, decided, answer)
+    outcome, changes = decided
+    transaction.apply(changes)
+    return outcome
+
+
+def _again(
+    transaction: Transaction, answer: Answer | Refusal, step: Answered, browser: Browser
+) -> Outcome:
+    """A double click: the same click gets the same answer, any other finds the question closed."""
+    code = live_code(transaction, step.interaction, browser)
+    if isinstance(answer, Answer):
+        if answer.decision != "deny" and code is not None:
+            return Allowed(step.interaction, code)
+        if answer.decision == "deny" and was_denied(transaction, step.interaction, browser):
+            return Denied(step.interaction)
+    return Elsewhere(step, code)
+
+
+def _grant(answer: Answer, question: Question, scope: tuple[str, ...], moment: Moment) -> Grant:
+    interaction = question.step.interaction
+    return Grant(
+        grant_id=moment.secret(16),
+        user_id=question.step.signed_in.user.user_id,
+        client_id=interaction.client_id,
+        client_name=question.step.client.client_name,
+        redirect_uri=interaction.redirect_uri,
+        resource=question.resource.identifier,
+        scope=scope,
+        created_at=moment.now,
+        expires_at=moment.now + answer.days * DAY,
+    )
+
+
+def _event(
+    question: Question,
+    grant: Grant | None,
+    scope: tuple[str, ...],
+    browser: Browser,
+    moment: Moment,
+) -> AuditEvent:
+    return AuditEvent(
+        at=moment.now,
+        kind="consent",
+        outcome="refused" if grant is None else "allowed",
+        reason=ACCESS_DENIED.name if grant is None else None,
+        user_id=question.step.signed_in.user.user_id,
+        client_id=question.step.client.client_id,
+        grant_id=None if grant is None else grant.grant_id,
+        resource=question.resource.identifier,
+        scope=scope,
+        address=browser.address,
+    )
+
+
+def _answers_at(redirect_uri: str) -> str:
+    return "a program on your computer" if is_loopback(redirect_uri) else host_of(redirect_uri)

@@ -1,0 +1,188 @@
+"""The refresh token grant: rotation that catches thieves and strands nobody (OAuth 2.1 section 4.3).
+
+The direct predecessor of the current token gets the very same answer again: for W seconds in any case,
+for W2 seconds while nothing minted in that rotation has been used, because then the answer was lost.
+Anything older, or later, is a copy in a second pair of hands: the grant ends. Confidential clients
+prove who they are with every request, so theirs is not rotated.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from mcplatch.authorization_server.decision import Issued, Refused, Repeated
+from mcplatch.authorization_server.grant_types.authorization_code import revoke
+from mcplatch.authorization_server.policy import Policy
+from mcplatch.moment import Moment, digest
+from mcplatch.protocol.parameters import Parameters
+from mcplatch.protocol.refusal import Reason, Refusal
+from mcplatch.protocol.resource_indicator import same_resource
+from mcplatch.protocol.scope import parse_scope
+from mcplatch.records import Client, Grant, RefreshToken
+from mcplatch.seal import derive_key, unseal
+from mcplatch.store.port import Put, Replace, Transaction
+
+NAME = "refresh_token"
+SEAL_PURPOSE = "refresh answer"
+
+_UNUSABLE = "The refresh token is not valid."
+
+TOKEN_MISSING = Reason(
+    "refresh-token-missing",
+    "invalid_request",
+    "The parameter refresh_token is missing.",
+    "RFC 6749 6",
+)
+TOKEN_UNKNOWN = Reason("refresh-token-unknown", "invalid_grant", _UNUSABLE, "RFC 6749 5.2")
+TOKEN_OF_ANOTHER_CLIENT = Reason(
+    "refresh-token-of-another-client", "invalid_grant", _UNUSABLE, "OAuth 2.1 4.3"
+)
+GRANT_ENDED = Reason("refresh-grant-ended", "invalid_grant", _UNUSABLE, "RFC 6749 5.2")
+TOKEN_EXPIRED = Reason("refresh-token-expired", "invalid_grant", _UNUSABLE, "OAuth 2.1 4.3.3")
+SCOPE_NOT_GRANTED = Reason(
+    "refresh-scope-not-granted",
+    "invalid_scope",
+    "The scope exceeds what was granted.",
+    "RFC 6749 6",
+)
+RESOURCE_NOT_GRANTED = Reason(
+    "refresh-resource-not-granted",
+    "invalid_target",
+    "The resource is not the one that was granted.",
+    "RFC 8707 2.2",
+)
+TOKEN_REUSED = Reason("refresh-token-reused", "invalid_grant", _UNUSABLE, "OAuth 2.1 4.3.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the client sends."""
+
+    refresh_token: str
+    scope: tuple[str, ...]
+    resource: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The presented token, its grant, and the token that followed it if it was rotated."""
+
+    token: RefreshToken | None
+    grant: Grant | None
+    successor: RefreshToken | None
+
+
+def parse(form: Parameters) -> Request | Refusal:
+    """The request, complete and well-formed, or why it is not."""
+    token = form.get("refresh_token")
+    if token is None:
+        return Refusal(TOKEN_MISSING)
+    scope = parse_scope(form.get("scope"))
+    if isinstance(scope, Refusal):
+        return scope
+    return Request(token, scope, form.all("resource"))
+
+
+def read(transaction: Transaction, request: Request) -> Facts:
+    """The facts; the token's row and then the grant's are held: the grant has one line of tokens."""
+    token = transaction.one(RefreshToken, lock=True, token_hash=digest(request.refresh_token))
+    if token is None:
+        return Facts(None, None, None)
+    grant = transaction.one(Grant, lock=True, grant_id=token.grant_id)
+    successor = None
+    if token.rotated_at is not None:
+        successor = transaction.one(
+            RefreshToken, grant_id=token.grant_id, generation=token.generation + 1
+        )
+    return Facts(token, grant, successor)
+
+
+def decide(
+    request: Request, facts: Facts, client: Client, policy: Policy, moment: Moment
+) -> Issued | Repeated | Refused:
+    """Validates everything before anything is written: a refused request must not burn the token."""
+    token, grant = facts.token, facts.grant
+    if token is None or grant is None:
+        return Refused(TOKEN_UNKNOWN)
+    if grant.client_id != client.client_id:
+        return Refused(TOKEN_OF_ANOTHER_CLIENT)
+    if grant.revoked_at is not None:
+        return Refused(GRANT_ENDED)
+    if min(token.expires_at, grant.expires_at) <= moment.now:
+        return Refused(TOKEN_EXPIRED)
+    if not set(request.scope) <= {*grant.scope, "offline_access"}:
+        return Refused(SCOPE_NOT_GRANTED)
+    if any(not same_resource(resource, grant.resource) for resource in request.resource):
+        return Refused(RESOURCE_NOT_GRANTED)
+    scope = tuple(s for s in grant.scope if s in request.scope) or grant.scope
+    if client.token_endpoint_auth_method != "none":
+        return _renew(token, grant, scope, policy, moment)
+    if token.rotated_at is None:
+        return _rotate(request, token, grant, scope, policy, moment)
+    if _may_be_repeated(facts, policy, moment):
+        return _repeat(request, token, grant, scope, moment)
+    return Refused(TOKEN_REUSED, (revoke(grant, moment.now, TOKEN_REUSED.name),), grant)
+
+
+def _may_be_repeated(facts: Facts, policy: Policy, moment: Moment) -> bool:
+    token, grant, successor = facts.token, facts.grant, facts.successor
+    if token is None or grant is None or successor is None:
+        return False
+    if token.rotated_at is None or token.sealed is None or token.retries >= policy.most_retries:
+        return False
+    if successor.generation != grant.generation:
+        return False
+    age, lifetimes = moment.now - token.rotated_at, policy.lifetimes
+    lost = successor.confirmed_at is None and age <= lifetimes.retry_unconfirmed
+    return age <= lifetimes.retry or lost
+
+
+def _rotate(
+    request: Request,
+    token: RefreshToken,
+    grant: Grant,
+    scope: tuple[str, ...],
+    policy: Policy,
+    moment: Moment,
+) -> Issued:
+    secret, generation = moment.secret(), grant.generation + 1
+    successor = RefreshToken(
+        token_hash=digest(secret),
+        grant_id=grant.grant_id,
+        generation=generation,
+        created_at=moment.now,
+        expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
+    )
+    used = replace(grant, generation=generation, last_used_at=moment.now)
+    changes = (Replace(grant, used), Put(successor))
+    return Issued(
+        used, scope, generation, "refreshed", secret, changes, token, request.refresh_token
+    )
+
+
+def _repeat(
+    request: Request, token: RefreshToken, grant: Grant, scope: tuple[str, ...], moment: Moment
+) -> Issued | Repeated:
+    key = answer_key(request.refresh_token)
+    body = unseal(key, token.sealed or b"", bound_to=token.token_hash)
+    counted = (Replace(token, replace(token, retries=token.retries + 1)),)
+    answer = json.loads(body)
+    if answer["scope"] == " ".join(scope):
+        return Repeated(grant, body, counted)
+    secret = answer.get("refresh_token")
+    return Issued(grant, scope, grant.generation, "refresh-repeated", secret, counted)
+
+
+def _renew(
+    token: RefreshToken, grant: Grant, scope: tuple[str, ...], policy: Policy, moment: Moment
+) -> Issued:
+    used = replace(grant, last_used_at=moment.now)
+    until = min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at)
+    changes = (Replace(grant, used), Replace(token, replace(token, expires_at=until)))
+    return Issued(used, scope, grant.generation, "refreshed", None, changes)
+
+
+def answer_key(presented: str) -> bytes:
+    """The key under which a rotation's answer is kept: only the presented token yields it."""
+    return derive_key(presented.encode(), SEAL_PURPOSE)

@@ -1,0 +1,103 @@
+"""Signing keys: sealed at rest, published before they sign, kept until nothing they signed is alive (RFC 7517)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mcplatch import jose
+from mcplatch.authorization_server.policy import Policy
+from mcplatch.moment import Moment
+from mcplatch.records import AuditEvent, SigningKey
+from mcplatch.seal import derive_key, seal, unseal
+from mcplatch.store.port import Change, Forget, Put, Replace, Store, Transaction
+
+ALGORITHM = "ES256"
+MOST_KEYS = 32
+SKEW = 60
+PURPOSE = "signing keys"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The keys of one moment, opened: what to sign with and what to publish."""
+
+    records: tuple[SigningKey, ...]
+    signers: dict[str, jose.Signer]
+    public: jose.PublicKeySet
+    document: bytes
+
+    def signer(self, now: int) -> jose.Signer:
+        """The key that signs at `now`: the youngest that is active and not retired."""
+        active = [k for k in self.records if k.active_at <= now and not _is_retired(k, now)]
+        return self.signers[max(active, key=lambda key: (key.active_at, key.kid)).kid]
+
+
+def open_ring(records: Iterable[SigningKey], secret_key: bytes, now: int) -> KeyRing:
+    """Opens the sealed keys. Raises `SealBroken` when `secret_key` is not the one they were sealed with."""
+    kept = tuple(record for record in records if not _is_retired(record, now))
+    sealing = derive_key(secret_key, PURPOSE)
+    signers = {
+        record.kid: jose.signer(
+            record.kid, unseal(sealing, record.sealed_private, bound_to=record.kid)
+        )
+        for record in kept
+    }
+    document: dict[str, Any] = {"keys": [json.loads(record.public_jwk) for record in kept]}
+    return KeyRing(kept, signers, jose.PublicKeySet.parse(document), json.dumps(document).encode())
+
+
+async def load_ring(store: Store, secret_key: bytes, policy: Policy) -> KeyRing:
+    """The keys of this deployment; the first start makes the first one. Raises `SealBroken`."""
+    records, now = await store.look(lambda t: (t.all(SigningKey, limit=MOST_KEYS), t.now))
+    if not any(record.active_at <= now and not _is_retired(record, now) for record in records):
+        await store.settle(lambda t: _make_first(t, secret_key))
+        records, now = await store.look(lambda t: (t.all(SigningKey, limit=MOST_KEYS), t.now))
+    return open_ring(records, secret_key, now)
+
+
+def _make_first(transaction: Transaction, secret_key: bytes) -> None:
+    present = transaction.all(SigningKey, limit=MOST_KEYS)
+    if not any(not _is_retired(record, transaction.now) for record in present):
+        fresh = new_key(secret_key, Moment(transaction.now), active_at=transaction.now)
+        transaction.apply((Put(fresh), _event(transaction.now, "key-created", fresh)))
+
+
+def new_key(secret_key: bytes, moment: Moment, *, active_at: int) -> SigningKey:
+    """A fresh key that is published now and signs from `active_at`."""
+    pem = jose.new_private_key()
+    kid = jose.thumbprint(pem)
+    return SigningKey(
+        kid=kid,
+        algorithm=ALGORITHM,
+        public_jwk=json.dumps(jose.public_jwk(pem, kid)),
+        sealed_private=seal(derive_key(secret_key, PURPOSE), pem, bound_to=kid),
+        created_at=moment.now,
+        active_at=active_at,
+    )
+
+
+def rotate(
+    present: Iterable[SigningKey], fresh: SigningKey, policy: Policy, now: int
+) -> tuple[Change, ...]:
+    """Plans the next key: published `signing_key_overlap` before it signs, and the old ones leave when
+    the last token they signed has run out, so that nobody is refused on the way.
+    """
+    leave = fresh.active_at + policy.lifetimes.access_token + SKEW
+    changes: list[Change] = [Put(fresh), _event(now, "key-rotated", fresh)]
+    for record in present:
+        if record.retired_at is not None and record.retired_at <= now:
+            changes.append(Forget(record))
+        elif record.retired_at is None:
+            changes.append(Replace(record, replace(record, retired_at=leave)))
+    return tuple(changes)
+
+
+def _event(now: int, kind: str, key: SigningKey) -> Put:
+    return Put(AuditEvent(at=now, kind=kind, outcome="done", detail=key.kid))
+
+
+def _is_retired(record: SigningKey, now: int) -> bool:
+    return record.retired_at is not None and record.retired_at <= now
