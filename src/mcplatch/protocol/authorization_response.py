@@ -1,4 +1,6 @@
-"""Reads the authorization response at the client: state, then issuer, then error, then code (RFC 9207, OAuth 2.1 4.1.2)."""
+"""Reads the authorization response at the client: state, then issuer, then error, then code (RFC
+9207, OAuth 2.1 4.1.2).
+"""
 
 from __future__ import annotations
 
@@ -69,8 +71,8 @@ Answer = AuthorizationCodeAnswer | AuthorizationErrorAnswer
 def parse_answer(url: str, attempt: Attempt) -> Answer | Refusal:
     """Judges the URL the browser was sent back to.
 
-    The order is the defence: nothing of an answer whose state or issuer is wrong is believed or shown.
-    `iss` is compared byte for byte whenever it is there, promised in the metadata or not.
+    The order is the defence: nothing of an answer whose state or issuer is wrong is believed or
+    shown. `iss` is compared byte for byte whenever it is there, promised in the metadata or not.
     """
     parameters = parse_form(urlsplit(url).query.encode())
     if isinstance(parameters, Refusal):

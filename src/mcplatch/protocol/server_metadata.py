@@ -1,4 +1,6 @@
-"""Authorization server metadata: where it lives, built and parsed (RFC 8414, OpenID Connect Discovery 1.0)."""
+"""Authorization server metadata: where it lives, built and parsed (RFC 8414, OpenID Connect
+Discovery 1.0).
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,7 @@ def parse(document: object, *, issuer: str) -> ServerMetadata | Refusal:
         return Refusal(METADATA_OF_ANOTHER_ISSUER, named[:MOST_CHARACTERS])
     values: dict[str, Any] = {"issuer": issuer}
     for name, value in document.items():
-        if name == "issuer" or value is None:
+        if name == "issuer" or value in (None, ""):
             continue
         read = _read(name, value)
         if isinstance(read, Refusal):
@@ -131,9 +133,11 @@ def parse(document: object, *, issuer: str) -> ServerMetadata | Refusal:
 
 
 def well_known_urls(issuer: str) -> tuple[str, ...]:
-    """Where the metadata of `issuer` may be, in the order a client asks (MCP authorization, discovery).
+    """Where the metadata of `issuer` may be, in the order a client asks (MCP authorization,
+    discovery).
 
-    An issuer with a path: inserted RFC 8414, inserted OpenID, appended OpenID. Without: the first two.
+    An issuer with a path: inserted RFC 8414, inserted OpenID, appended OpenID. Without: the first
+    two.
     """
     parts = urlsplit(issuer)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from typing import Any
 
+from mcplatch.protocol.json_object import read_json_object
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.scope import parse_scope
 
@@ -32,7 +31,9 @@ _ERROR = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """A successful answer. `scope` is None when the server left it out: as requested (RFC 6749 5.1)."""
+    """A successful answer. `scope` is None when the server left it out: as requested (RFC 6749
+    5.1).
+    """
 
     access_token: str
     refresh_token: str | None
@@ -50,7 +51,7 @@ class TokenError:
 
 def parse_token_answer(body: bytes) -> TokenAnswer | Refusal:
     """Reads a 200 answer; only Bearer tokens are taken, the type compared without case (CL-51)."""
-    document = json_object(body)
+    document = read_json_object(body)
     if document is None:
         return Refusal(TOKEN_ANSWER_MALFORMED, "not a JSON object")
     access, refresh = document.get("access_token"), document.get("refresh_token")
@@ -64,7 +65,7 @@ def parse_token_answer(body: bytes) -> TokenAnswer | Refusal:
         return Refusal(TOKEN_ANSWER_MALFORMED, "scope")
     return TokenAnswer(
         str(access),
-        refresh,
+        None if refresh is None else str(refresh),
         _seconds(document.get("expires_in")),
         scopes if isinstance(scope, str) else None,
     )
@@ -72,21 +73,12 @@ def parse_token_answer(body: bytes) -> TokenAnswer | Refusal:
 
 def parse_token_error(body: bytes) -> TokenError | None:
     """Reads a refusal; None when the body is not one, as from a proxy in between."""
-    document = json_object(body)
+    document = read_json_object(body)
     error = None if document is None else document.get("error")
     if document is None or not isinstance(error, str) or not _ERROR.fullmatch(error):
         return None
     description = document.get("error_description")
     return TokenError(error, description[:500] if isinstance(description, str) else None)
-
-
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """`body` as a JSON object, or None; hostile nesting is not a crash."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _is_token(value: object) -> bool:

@@ -1,0 +1,172 @@
+"""A whole sign-in, from the server's address to tokens: discovery, registration, authorization,
+exchange.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mcplatch.client.authorize import (
+    authorization_url,
+    authorize,
+    check_endpoints,
+    check_pkce,
+    choose_scope,
+    new_attempt,
+    still_knows,
+)
+from mcplatch.client.credential import Credential, expiry
+from mcplatch.client.discover import Found, bearer_challenge, discover, knock, no_sign_in_needed
+from mcplatch.client.errors import Denied
+from mcplatch.client.register import Memory, Registration, known_registration, register
+from mcplatch.client.sign_in_request import SignInRequest
+from mcplatch.client.talk import Listen, Talk
+from mcplatch.moment import Draw, clock
+from mcplatch.protocol.refusal import Refusal
+from mcplatch.protocol.scope import parse_scope
+from mcplatch.protocol.token_response import TokenAnswer
+
+# What a server answers when it has lost a client, or holds it to the scopes of its registration.
+CURED_BY_REGISTERING = frozenset({"invalid_client", "unauthorized_client", "invalid_scope"})
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """Time and chance for flows that wait for people: a clock to look at, and a source to draw
+    from.
+    """
+
+    clock: Callable[[], int] = clock
+    draw: Draw = secrets.token_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a challenge said: where the metadata is, and which scope is needed (CL-2, CL-34)."""
+
+    resource_metadata: str | None = None
+    scope: tuple[str, ...] | None = None
+
+
+def hint_of(resource_metadata: str | None, scope: str | None) -> Hint:
+    """Reads the two parameters; a malformed scope is no scope."""
+    scopes = parse_scope(scope)
+    return Hint(resource_metadata, None if isinstance(scopes, Refusal) else scopes or None)
+
+
+def ask_server(server_url: str) -> Talk[Hint | None]:
+    """Knocks without a token; None when the server does not ask for one."""
+    reply = yield from knock(server_url)
+    if reply.status != 401:
+        return None
+    challenge = bearer_challenge(reply)
+    if challenge is None:
+        return Hint()
+    return hint_of(challenge.get("resource_metadata"), challenge.get("scope"))
+
+
+def sign_in(
+    request: SignInRequest,
+    hint: Hint | None,
+    memory: Memory,
+    senses: Senses,
+    *,
+    held: Credential | None = None,
+    account: str = "default",
+) -> Talk[Credential]:
+    """Signs a person in. `hint` None means the server did not ask; then it must describe itself.
+
+    `held` is what the account has now: its issuer is kept while the server names it. A registration
+    the server has lost is made anew, once (CL-25). Raises what its parts raise; nothing is stored
+    here except registrations.
+    """
+    named = None if hint is None else hint.resource_metadata
+    pinned = None if held is None else held.issuer
+    found = yield from discover(request, resource_metadata_url=named, pinned_issuer=pinned)
+    if hint is None and found.fixed_endpoints:
+        raise no_sign_in_needed(request.server_url)
+    check_endpoints(found)
+    check_pkce(request, found)
+    scope = choose_scope(request.scope, None if hint is None else hint.scope, found)
+    note = "" if pinned in (None, found.metadata.issuer) else f"it used to be {pinned}"
+    issuer = found.metadata.issuer
+    for last in (False, True):
+        registration = (
+            None
+            if last
+            else known_registration(request, found, memory, scope=scope, now=senses.clock())
+        )
+        try:
+            known, answer = yield from _try(
+                request, found, registration, (scope, note), memory, senses
+            )
+        except Denied as no:
+            remembered = registration is not None and registration.kind == "dynamic"
+            if last or not remembered or no.error not in CURED_BY_REGISTERING:
+                raise
+            memory.forget_registration(issuer)
+            continue
+        return _credential(found, known, answer, scope=scope, now=senses.clock(), account=account)
+    raise AssertionError("the loop returns or raises")
+
+
+def _try(
+    request: SignInRequest,
+    found: Found,
+    registration: Registration | None,
+    asked: tuple[tuple[str, ...], str],
+    memory: Memory,
+    senses: Senses,
+) -> Talk[tuple[Registration, TokenAnswer]]:
+    scope, note = asked
+    preferred = None if registration is None else registration.redirect_uri
+    redirect_uri = (yield Listen(preferred)).url
+    attempt = new_attempt(found, redirect_uri=redirect_uri, scope=scope, draw=senses.draw)
+    if registration is not None and registration.kind == "dynamic":
+        usable = registration.redirect_uri == redirect_uri
+        if not usable or not (
+            yield from still_knows(authorization_url(found, registration, attempt))
+        ):
+            memory.forget_registration(registration.issuer)
+            registration = None
+    if registration is None:
+        registration = yield from register(request, found, redirect_uri=redirect_uri, scope=scope)
+        memory.keep_registration(registration)
+    answer = yield from authorize(request, found, registration, attempt, note)
+    return registration, answer
+
+
+def _credential(
+    found: Found,
+    registration: Registration,
+    answer: TokenAnswer,
+    *,
+    scope: tuple[str, ...],
+    now: int,
+    account: str,
+) -> Credential:
+    return Credential(
+        server_url=found.server_url,
+        account=account,
+        issuer=found.metadata.issuer,
+        resource=found.resource,
+        token_endpoint=str(found.metadata.token_endpoint),
+        revocation_endpoint=found.metadata.revocation_endpoint,
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        token_endpoint_auth_method=registration.token_endpoint_auth_method,
+        access_token=answer.access_token,
+        refresh_token=answer.refresh_token,
+        expires_at=expiry(answer, now),
+        scope=scope if answer.scope is None else answer.scope,
+        obtained_at=now,
+        sign_in_at=now,
+    )
+
+
+def with_more_scope(request: SignInRequest, *scopes: tuple[str, ...]) -> SignInRequest:
+    """`request`, asking for all of `scopes`: step-up keeps what was granted (CL-56)."""
+    union = dict.fromkeys(scope for some in scopes for scope in some)
+    return replace(request, scope=tuple(union))
