@@ -1,4 +1,6 @@
-"""The door of signatures: signs and verifies compact JWS; the only importer of joserfc (RFC 7515, 8725)."""
+"""The door of signatures: signs and verifies compact JWS; the only importer of joserfc (RFC 7515,
+8725).
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ Draw = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something is decided (`now`, whole seconds since the epoch) and chance to decide it with."""
+    """When something is decided (`now`, whole seconds since the epoch) and chance to decide it
+    with.
+    """
 
     now: int
     draw: Draw = secrets.token_bytes

@@ -1,8 +1,8 @@
 """What the house remembers: one frozen dataclass a table.
 
-Times are whole seconds since the epoch; `None` means it has not happened. There are no booleans: what
-happened has the time it happened. Random secrets are kept as digests only (`moment.digest`). A code or
-token points to its `Grant`, so revoking is one row and everything under the grant asks it.
+Times are whole seconds since the epoch; `None` means it has not happened. There are no booleans:
+what happened has the time it happened. Random secrets are kept as digests only (`moment.digest`). A
+code or token points to its `Grant`, so revoking is one row and everything under the grant asks it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One authorization given: who, to which client, for what. `generation` counts its refreshes."""
+    """One authorization given: who, to which client, for what. `generation` counts its
+    refreshes.
+    """
 
     grant_id: str
     user_id: str
@@ -113,8 +115,8 @@ class AuthorizationCode:
 class RefreshToken:
     """One generation of a grant's refresh token.
 
-    `sealed` is the whole answer its rotation gave, encrypted under a key that only the presented token
-    yields; `confirmed_at` is when something minted in that rotation was first used.
+    `sealed` is the whole answer its rotation gave, encrypted under a key that only the presented
+    token yields; `confirmed_at` is when something minted in that rotation was first used.
     """
 
     token_hash: str
@@ -130,7 +132,9 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """An opaque access token, or the trace of a JWT revoked before its time (`token_hash` of its jti)."""
+    """An opaque access token, or the trace of a JWT revoked before its time (`token_hash` of its
+    jti).
+    """
 
     token_hash: str
     grant_id: str
@@ -144,7 +148,9 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A signing key: published from `created_at`, signing from `active_at`, gone at `retired_at`."""
+    """A signing key: published from `created_at`, signing from `active_at`, gone at
+    `retired_at`.
+    """
 
     kid: str
     algorithm: str
@@ -157,7 +163,9 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A rate limit: `full_at` is when the bucket named `key` will have no debt left, in milliseconds."""
+    """A rate limit: `full_at` is when the bucket named `key` will have no debt left, in
+    milliseconds.
+    """
 
     key: str
     full_at: int

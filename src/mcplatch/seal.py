@@ -1,4 +1,6 @@
-"""Secrets at rest: AES-256-GCM under keys derived per purpose, bound to the row they belong to (RFC 5869)."""
+"""Secrets at rest: AES-256-GCM under keys derived per purpose, bound to the row they belong to (RFC
+5869).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Mints access tokens: signed for local verification, or opaque where the resource asked for it (RFC 9068)."""
+"""Mints access tokens: signed for local verification, or opaque where the resource asked for it
+(RFC 9068).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def mint(
     ring: KeyRing,
     moment: Moment,
 ) -> Minted:
-    """An access token under `grant`, never outliving it; `generation` is the refresh it came with."""
+    """An access token under `grant`, never outliving it; `generation` is the refresh it came
+    with.
+    """
     lifetime = min(policy.lifetimes.access_token, grant.expires_at - moment.now)
     resource = policy.resource(grant.resource)
     if resource is not None and resource.access_token_format == "opaque":
@@ -74,7 +78,9 @@ def _opaque(
 
 
 def own_claims(token: str, house: House) -> AccessTokenClaims | None:
-    """The claims of a token that one of our keys signed; whether it is still good is not judged here."""
+    """The claims of a token that one of our keys signed; whether it is still good is not judged
+    here.
+    """
     name = digest(token)
     found = house.seen_tokens.get(name)
     if found is not None:

@@ -1,8 +1,10 @@
-"""The authorization endpoint: whose request it is, whether it may be asked, and the interaction it starts.
+"""The authorization endpoint: whose request it is, whether it may be asked, and the interaction it
+starts.
 
-Nothing is redirected before the client and its redirect URI are proven to belong together (OAuth 2.1
-section 4.1.2.1): until then there is no `ReturnTo`, so a refusal can only become a page. The endpoint
-changes nothing but its own pending interaction, so a client may fetch it before the browser does.
+Nothing is redirected before the client and its redirect URI are proven to belong together (OAuth
+2.1 section 4.1.2.1): until then there is no `ReturnTo`, so a refusal can only become a page. The
+endpoint changes nothing but its own pending interaction, so a client may fetch it before the
+browser does.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ SCOPE_UNKNOWN = Reason(
     "OAuth 2.1 4.1.2.1",
 )
 
-# Asked for by clients out of habit; they open nothing here and are dropped, not refused (AS-134, AS-174).
+# Asked for by clients out of habit; they open nothing here and are dropped, not refused (AS-134,
+# AS-174).
 IGNORED_SCOPES = frozenset({"offline_access", "openid", "profile", "email", "address", "phone"})
 
 

@@ -1,4 +1,6 @@
-"""What a rule decides: yes with what to issue, or no with a reason; either way with what changes."""
+"""What a rule decides: yes with what to issue, or no with a reason; either way with what
+changes.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ class Refused:
 class Issued:
     """Yes: an access token for `grant`, cut to `resource` and `scope`, and perhaps a refresh token.
 
-    When the answer must be given again to a retry, `rotated` is the refresh token that remembers it,
-    sealed under the `presented` token.
+    When the answer must be given again to a retry, `rotated` is the refresh token that remembers
+    it, sealed under the `presented` token.
     """
 
     grant: Grant

@@ -34,7 +34,8 @@ def metadata(policy: Policy) -> ServerMetadata:
         code_challenge_methods_supported=("S256",),
         prompt_values_supported=("none", "login", "consent", "select_account"),
         ui_locales_supported=("en",),
-        # No ID token is ever issued, but several clients refuse an OpenID document without these two.
+        # No ID token is ever issued, but several clients refuse an OpenID document without these
+        # two.
         subject_types_supported=("public",),
         id_token_signing_alg_values_supported=(ALGORITHM,),
         protected_resources=tuple(resource.identifier for resource in policy.resources),

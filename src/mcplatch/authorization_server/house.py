@@ -31,7 +31,9 @@ class House:
         return Moment(transaction.now) if self.draw is None else Moment(transaction.now, self.draw)
 
     async def reload_keys(self) -> None:
-        """Takes up keys that another node or an operator has made. Raises `StoreDown`, `SealBroken`."""
+        """Takes up keys that another node or an operator has made. Raises `StoreDown`,
+        `SealBroken`.
+        """
         records, now = await self.store.look(lambda t: (t.all(SigningKey), t.now))
         self.ring = open_ring(records, self.secret_key, now)
         self.seen_tokens.clear()

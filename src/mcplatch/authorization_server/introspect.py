@@ -52,7 +52,8 @@ class Facts:
 async def answer(
     form: Parameters, authorization: str | None, house: House
 ) -> AccessTokenClaims | Refused | None:
-    """The claims of an active token that is the caller's own, or None: inactive, and not a word why.
+    """The claims of an active token that is the caller's own, or None: inactive, and not a word
+    why.
 
     Raises `StoreDown`.
     """
@@ -131,7 +132,9 @@ def _unconfirmed(
 
 
 def is_active(facts: Facts, caller: Resource, policy: Policy, now: int) -> bool:
-    """Whether the token is alive and meant for the caller, who is told nothing of others' tokens."""
+    """Whether the token is alive and meant for the caller, who is told nothing of others'
+    tokens.
+    """
     claims, grant = facts.claims, facts.grant
     if grant.revoked_at is not None or grant.expires_at <= now or claims.exp <= now:
         return False
@@ -143,7 +146,9 @@ def is_active(facts: Facts, caller: Resource, policy: Policy, now: int) -> bool:
 
 
 def _confirm(transaction: Transaction, grant: Grant, claims: AccessTokenClaims) -> None:
-    """Notes that the answer of the last rotation arrived: its predecessor may not ask again late."""
+    """Notes that the answer of the last rotation arrived: its predecessor may not ask again
+    late.
+    """
     token = _unconfirmed(transaction, grant, claims)
     if token is not None:
         transaction.apply((Replace(token, replace(token, confirmed_at=transaction.now)),))

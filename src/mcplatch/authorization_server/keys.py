@@ -1,4 +1,6 @@
-"""Signing keys: sealed at rest, published before they sign, kept until nothing they signed is alive (RFC 7517)."""
+"""Signing keys: sealed at rest, published before they sign, kept until nothing they signed is alive
+(RFC 7517).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class KeyRing:
 
 
 def open_ring(records: Iterable[SigningKey], secret_key: bytes, now: int) -> KeyRing:
-    """Opens the sealed keys. Raises `SealBroken` when `secret_key` is not the one they were sealed with."""
+    """Opens the sealed keys. Raises `SealBroken` when `secret_key` is not the one they were sealed
+    with.
+    """
     kept = tuple(record for record in records if not _is_retired(record, now))
     sealing = derive_key(secret_key, PURPOSE)
     signers = {
@@ -82,8 +86,8 @@ def new_key(secret_key: bytes, moment: Moment, *, active_at: int) -> SigningKey:
 def rotate(
     present: Iterable[SigningKey], fresh: SigningKey, policy: Policy, now: int
 ) -> tuple[Change, ...]:
-    """Plans the next key: published `signing_key_overlap` before it signs, and the old ones leave when
-    the last token they signed has run out, so that nobody is refused on the way.
+    """Plans the next key: published `signing_key_overlap` before it signs, and the old ones leave
+    when the last token they signed has run out, so that nobody is refused on the way.
     """
     leave = fresh.active_at + policy.lifetimes.access_token + SKEW
     changes: list[Change] = [Put(fresh), _event(now, "key-rotated", fresh)]

@@ -1,4 +1,6 @@
-"""What the operator decided: lifetimes, resources and their scopes; the part of the configuration that rules see."""
+"""What the operator decided: lifetimes, resources and their scopes; the part of the configuration
+that rules see.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 class Scope:
     """One permission of a resource in plain words.
 
-    `group` is "read", "change" or "delete". A `baseline` scope is always part of a grant; `ticked` is
-    whether the consent page proposes it; `tools` names what it opens.
+    `group` is "read", "change" or "delete". A `baseline` scope is always part of a grant; `ticked`
+    is whether the consent page proposes it; `tools` names what it opens.
     """
 
     name: str
@@ -46,7 +48,9 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How long things live, in seconds. `retry` and `retry_unconfirmed` are W and W2 of a refresh."""
+    """How long things live, in seconds. `retry` and `retry_unconfirmed` are W and W2 of a
+    refresh.
+    """
 
     access_token: int = 10 * MINUTE
     authorization_code: int = 60

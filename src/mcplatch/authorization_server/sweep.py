@@ -1,4 +1,6 @@
-"""The sweeper: deletes what has run out, in small pieces, and never what still says no to somebody."""
+"""The sweeper: deletes what has run out, in small pieces, and never what still says no to
+somebody.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ EVERY = 5 * 60
 def plan(now: int, lifetimes: Lifetimes) -> tuple[Sweep, ...]:
     """What may go at `now`.
 
-    A spent code is kept as long as any token of its grant can live, to recognise a replay; a refresh
-    token is kept until its whole grant has run out, to recognise a thief.
+    A spent code is kept as long as any token of its grant can live, to recognise a replay; a
+    refresh token is kept until its whole grant has run out, to recognise a thief.
     """
     return (
         Sweep(Interaction, "expires_at", now - HOUR, PIECE),

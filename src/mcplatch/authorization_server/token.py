@@ -1,7 +1,7 @@
 """The token endpoint: the same steps for every grant type (RFC 6749 section 3.2).
 
-parse the request and its credentials, then in one transaction: authenticate the client, read the facts,
-decide, apply what changes with the audit row that witnesses it, and build the answer.
+parse the request and its credentials, then in one transaction: authenticate the client, read the
+facts, decide, apply what changes with the audit row that witnesses it, and build the answer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Asked:
 async def answer(
     form: Parameters, authorization: str | None, house: House, *, address: str | None = None
 ) -> bytes | Refused:
-    """The 200 body, or the refusal. Raises `StoreDown`: trouble of ours is never `invalid_grant`."""
+    """The 200 body, or the refusal. Raises `StoreDown`: trouble of ours is never
+    `invalid_grant`.
+    """
     asked = parse(form, authorization, address)
     if isinstance(asked, Refusal):
         return Refused(asked.reason, detail=asked.detail)

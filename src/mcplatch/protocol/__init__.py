@@ -1,1 +1,3 @@
-"""The rules of the wire: every OAuth and MCP authorization message, built and parsed; standard library only."""
+"""The rules of the wire: every OAuth and MCP authorization message, built and parsed; standard
+library only.
+"""

@@ -1,4 +1,6 @@
-"""The authorization request and its answers by redirect (OAuth 2.1 section 4.1, RFC 8707, RFC 9207)."""
+"""The authorization request and its answers by redirect (OAuth 2.1 section 4.1, RFC 8707, RFC
+9207).
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,7 @@ def parse_client_id(form: Parameters) -> str | Refusal:
     return form.get("client_id") or Refusal(CLIENT_ID_MISSING)
 
 
-def parse_state(form: Parameters) -> str | None | Refusal:
+def parse_state(form: Parameters) -> str | Refusal | None:
     """The `state`, opaque, given back exactly; it belongs to every answer, refusals included."""
     state = form.get("state")
     return Refusal(STATE_TOO_LONG) if state and len(state) > MOST_STATE else state

@@ -1,4 +1,6 @@
-"""Reads urlencoded parameters strictly: no duplicates, empty means absent (OAuth 2.1 section 3.1, 3.2)."""
+"""Reads urlencoded parameters strictly: no duplicates, empty means absent (OAuth 2.1 section 3.1,
+3.2).
+"""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Reason:
     """One way to be refused, kept as a constant beside the rule that uses it.
 
-    `name` is what the audit and the tests see; `error` and `sentence` are what a client sees. Reasons
-    that an attacker must not tell apart share both. `status` is the HTTP status on a machine endpoint.
+    `name` is what the audit and the tests see; `error` and `sentence` are what a client sees.
+    Reasons that an attacker must not tell apart share both. `status` is the HTTP status on a
+    machine endpoint.
     """
 
     name: str

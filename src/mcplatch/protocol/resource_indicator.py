@@ -1,4 +1,6 @@
-"""Resource indicators: which strings may name a resource, and which name the same one (RFC 8707)."""
+"""Resource indicators: which strings may name a resource, and which name the same one (RFC
+8707).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def same_resource(left: str, right: str) -> bool:
     """Whether both name one resource (AS-120).
 
     Scheme and host ignore case, the default port may be spelled out, and an origin may carry one
-    slash; path and query are exact. The spelling that goes into tokens is always the configured one.
+    slash; path and query are exact. The spelling that goes into tokens is always the configured
+    one.
     """
     return left == right or _comparable(left) == _comparable(right)
 

@@ -31,7 +31,9 @@ GRANT_TYPE_NOT_ALLOWED = Reason(
 def token_response(
     access_token: str, *, expires_in: int, scope: Iterable[str], refresh_token: str | None
 ) -> bytes:
-    """The body of a 200 answer; `expires_in` in seconds; absent members are left out, never null."""
+    """The body of a 200 answer; `expires_in` in seconds; absent members are left out, never
+    null.
+    """
     body: dict[str, str | int] = {
         "access_token": access_token,
         "token_type": "Bearer",

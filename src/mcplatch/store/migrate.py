@@ -1,4 +1,6 @@
-"""Brings a database to this version's schema: under a lock, forward only, and never past a newer one."""
+"""Brings a database to this version's schema: under a lock, forward only, and never past a newer
+one.
+"""
 
 from __future__ import annotations
 

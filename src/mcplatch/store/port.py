@@ -1,4 +1,6 @@
-"""The store's port: questions by equality, changes as values, and `settle` (one transaction, all or none)."""
+"""The store's port: questions by equality, changes as values, and `settle` (one transaction, all or
+none).
+"""
 
 from __future__ import annotations
 
@@ -55,15 +57,21 @@ class Contended(Exception):
 
 
 class StoreDown(Exception):
-    """The database cannot be used now. Nothing was written; try again shortly (503, never a refusal)."""
+    """The database cannot be used now. Nothing was written; try again shortly (503, never a
+    refusal).
+    """
 
 
 class SchemaNewer(Exception):
-    """The database was made by a newer mcplatch. Run that version, or restore a backup made before it."""
+    """The database was made by a newer mcplatch. Run that version, or restore a backup made before
+    it.
+    """
 
 
 class Transaction(Protocol):
-    """What the work of one transaction may do: ask and apply. `now` is the store's clock, seconds."""
+    """What the work of one transaction may do: ask and apply. `now` is the store's clock,
+    seconds.
+    """
 
     @property
     def now(self) -> int: ...
@@ -87,7 +95,8 @@ class Store(Protocol):
     """A database. Both methods raise `StoreDown`."""
 
     async def settle(self, work: Callable[[Transaction], T]) -> T:
-        """Runs `work` in one durable transaction; `work` may run again, so it only asks and applies.
+        """Runs `work` in one durable transaction; `work` may run again, so it only asks and
+        applies.
 
         An exception from `work` undoes everything it applied and is raised here.
         """

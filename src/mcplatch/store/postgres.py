@@ -1,7 +1,7 @@
 """PostgreSQL: a few threads, each with one held connection and its prepared statements.
 
-The same work functions run as on SQLite. READ COMMITTED with the deciding row locked first, writes that
-compare and set, and the database's clock, so that nodes need not agree on the time.
+The same work functions run as on SQLite. READ COMMITTED with the deciding row locked first, writes
+that compare and set, and the database's clock, so that nodes need not agree on the time.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ OPTIONS = (
 )
 _AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
-Job = tuple[
-    Callable[[Transaction], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"
-]
+Job = tuple[Callable[[Transaction], Any], bool, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 
 
 class PostgresStore:
@@ -40,7 +38,7 @@ class PostgresStore:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self._url = url
-        self._statements = Statements(dialect.dialect())
+        self._statements = Statements(dialect.dialect())  # type: ignore[no-untyped-call]
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._threads = [
@@ -75,7 +73,7 @@ class PostgresStore:
         future: asyncio.Future[Any] = loop.create_future()
         self._jobs.put((work, writes, loop, future))
         # The work may already be committed when the caller goes away; it must still be carried out.
-        return await asyncio.shield(future)  # type: ignore[no-any-return]
+        return await asyncio.shield(future)
 
     def _serve(self) -> None:
         connection: psycopg.Connection[Any] | None = None
@@ -89,7 +87,7 @@ class PostgresStore:
             except psycopg.Error as broken:
                 failure = StoreDown(str(broken))
                 failure.__cause__ = broken
-            except Exception as raised:
+            except Exception as raised:  # noqa: BLE001  (it belongs to the caller, whatever it is)
                 failure = raised
             try:
                 loop.call_soon_threadsafe(_deliver, future, result, failure)
@@ -103,8 +101,8 @@ class PostgresStore:
     ) -> psycopg.Connection[Any]:
         """A connection with an open transaction.
 
-        One that the database dropped while it was idle is only noticed at its next statement; nothing
-        has been asked of it yet, so it is replaced and nobody sees it.
+        One that the database dropped while it was idle is only noticed at its next statement;
+        nothing has been asked of it yet, so it is replaced and nobody sees it.
         """
         if connection is not None and not connection.closed:
             try:
@@ -152,9 +150,7 @@ def _begin(*, writes: bool) -> str:
     return "BEGIN" if writes else "BEGIN READ ONLY"
 
 
-def _deliver(
-    future: asyncio.Future[Any], result: Any, failure: BaseException | None
-) -> None:
+def _deliver(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
     if future.cancelled():
         return
     if failure is not None:

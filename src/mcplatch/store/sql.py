@@ -20,8 +20,9 @@ R = TypeVar("R", bound=Record)
 
 Execute = Callable[[str, dict[str, Any]], Any]
 
-# Spelled out, because SQLite's dialect would otherwise add an offset as a bound parameter of its own.
-_NONE = sa.literal_column("0")
+# Spelled out, because SQLite's dialect would otherwise add an offset as a bound parameter of its
+# own.
+_NONE: sa.ColumnElement[int] = sa.literal_column("0")
 
 
 class Statements:
@@ -56,7 +57,7 @@ class SqlTransaction:
         key = (record, "one", lock, *((name, value is None) for name, value in equal.items()))
         text = self._statements.text(key, lambda: _select(shape, equal, lock=lock))
         row = self._execute(text, _bound(shape, equal)).fetchone()
-        return None if row is None else shape.read(row)  # type: ignore[no-any-return]
+        return None if row is None else shape.read(row)
 
     def all(
         self, record: type[R], *, limit: int = 100, newest: str | None = None, **equal: Any
@@ -174,6 +175,7 @@ def _sweep(shape: Shape, column: str) -> Any:
     old = (
         sa.select(key)
         .where(table.c[column] < sa.bindparam("before", type_=table.c[column].type))
-        .limit(sa.bindparam("at_most", type_=sa.Integer())).offset(_NONE)
+        .limit(sa.bindparam("at_most", type_=sa.Integer()))
+        .offset(_NONE)
     )
     return sa.delete(table).where(key.in_(old))

@@ -71,10 +71,12 @@ class SqliteStore:
         job = _Job(work, asyncio.get_running_loop())
         self._jobs.put(job)
         # The work may already be committed when the caller goes away; it must still be carried out.
-        return await asyncio.shield(job.future)  # type: ignore[no-any-return]
+        return await asyncio.shield(job.future)
 
     async def look(self, work: Callable[[Transaction], T]) -> T:
-        """See `port.Store.look`. Runs on the caller's thread: a point query costs less than a hop."""
+        """See `port.Store.look`. Runs on the caller's thread: a point query costs less than a
+        hop.
+        """
         if self._closed:
             raise StoreDown("the store is closed")
         try:
@@ -147,7 +149,7 @@ def _run(job: _Job, transaction: SqlTransaction, execute: Callable[[str], Any]) 
             job.failure = Contended(str(twice))
         except sqlite3.Error:
             raise
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001  (it belongs to the caller, whatever it is)
             job.failure = raised
         if job.failure is None:
             execute("RELEASE work")

@@ -1,4 +1,5 @@
-"""The endpoints that machines call, as plain ASGI: token, revocation, introspection, registration, documents.
+"""The endpoints that machines call, as plain ASGI: token, revocation, introspection, registration,
+documents.
 
 They are the hot path, so nothing stands between the server and the operation but this table.
 """
@@ -155,7 +156,9 @@ async def ready_endpoint(_call: Call, house: House) -> Reply:
 
 
 def endpoints(house: House, base: str) -> dict[str, Endpoint]:
-    """Every machine endpoint by path; `base` is the path of the issuer, without a slash at its end."""
+    """Every machine endpoint by path; `base` is the path of the issuer, without a slash at its
+    end.
+    """
     table = {
         base + discovery.TOKEN: Endpoint("POST", token_endpoint),
         base + discovery.REVOKE: Endpoint("POST", revocation_endpoint),
@@ -199,7 +202,7 @@ async def _answered(endpoint: Endpoint, house: House, scope: Scope, receive: Rec
     except (StoreDown, Contended) as broken:
         log().warning("store unavailable", path=scope["path"], error=type(broken).__name__)
         return refused(STORE_UNAVAILABLE, (b"retry-after", b"1"))
-    except Exception:
+    except Exception:  # noqa: BLE001  (the last line of defence: no trace leaves)
         log().exception("request failed", path=scope["path"])
         return refused(FAULT)
 

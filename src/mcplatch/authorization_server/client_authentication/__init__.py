@@ -1,4 +1,5 @@
-"""How clients say who they are at the token, revocation and introspection endpoints (OAuth 2.1 section 2.4).
+"""How clients say who they are at the token, revocation and introspection endpoints (OAuth 2.1
+section 2.4).
 
 One file a method, listed in `METHODS`; metadata reads the tuple. A client uses the method it is
 registered with, one method a request.
@@ -39,7 +40,9 @@ SECRET_WRONG = Reason("client-secret-wrong", "invalid_client", _FAILED, "RFC 674
 
 
 class Method(Protocol):
-    """What a file of this folder offers: the credentials it finds in a request, if it is used there."""
+    """What a file of this folder offers: the credentials it finds in a request, if it is used
+    there.
+    """
 
     @property
     def NAME(self) -> str: ...  # noqa: N802  (a module's constant)

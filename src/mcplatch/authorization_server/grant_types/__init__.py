@@ -1,4 +1,6 @@
-"""The grant types of the token endpoint: one file each, listed here; metadata and endpoint read the tuple."""
+"""The grant types of the token endpoint: one file each, listed here; metadata and endpoint read the
+tuple.
+"""
 
 from __future__ import annotations
 

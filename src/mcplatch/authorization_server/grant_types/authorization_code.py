@@ -1,4 +1,5 @@
-"""The authorization code grant: a code is spent once, by the client that proves it asked (OAuth 2.1 section 4.1.3).
+"""The authorization code grant: a code is spent once, by the client that proves it asked (OAuth 2.1
+section 4.1.3).
 
 The worked example: every other operation has these beats in this order.
 """
@@ -93,8 +94,9 @@ def read(transaction: Transaction, request: Request) -> Facts:
 def decide(
     request: Request, facts: Facts, client: Client, policy: Policy, moment: Moment
 ) -> Issued | Refused:
-    """Everything is checked before the code is spent, and a replay counts only when all else is right:
-    who merely guesses or overhears a code can neither use it up nor end somebody's grant with it.
+    """Everything is checked before the code is spent, and a replay counts only when all else is
+    right: who merely guesses or overhears a code can neither use it up nor end somebody's grant
+    with it.
     """
     code, grant = facts.code, facts.grant
     if code is None or grant is None:

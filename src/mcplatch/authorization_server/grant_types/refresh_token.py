@@ -1,9 +1,10 @@
-"""The refresh token grant: rotation that catches thieves and strands nobody (OAuth 2.1 section 4.3).
+"""The refresh token grant: rotation that catches thieves and strands nobody (OAuth 2.1 section
+4.3).
 
-The direct predecessor of the current token gets the very same answer again: for W seconds in any case,
-for W2 seconds while nothing minted in that rotation has been used, because then the answer was lost.
-Anything older, or later, is a copy in a second pair of hands: the grant ends. Confidential clients
-prove who they are with every request, so theirs is not rotated.
+The direct predecessor of the current token gets the very same answer again: for W seconds in any
+case, for W2 seconds while nothing minted in that rotation has been used, because then the answer
+was lost. Anything older, or later, is a copy in a second pair of hands: the grant ends.
+Confidential clients prove who they are with every request, so theirs is not rotated.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ def parse(form: Parameters) -> Request | Refusal:
 
 
 def read(transaction: Transaction, request: Request) -> Facts:
-    """The facts; the token's row and then the grant's are held: the grant has one line of tokens."""
+    """The facts; the token's row and then the grant's are held: the grant has one line of
+    tokens.
+    """
     token = transaction.one(RefreshToken, lock=True, token_hash=digest(request.refresh_token))
     if token is None:
         return Facts(None, None, None)
@@ -101,7 +104,9 @@ def read(transaction: Transaction, request: Request) -> Facts:
 def decide(
     request: Request, facts: Facts, client: Client, policy: Policy, moment: Moment
 ) -> Issued | Repeated | Refused:
-    """Validates everything before anything is written: a refused request must not burn the token."""
+    """Validates everything before anything is written: a refused request must not burn the
+    token.
+    """
     token, grant = facts.token, facts.grant
     if token is None or grant is None:
         return Refused(TOKEN_UNKNOWN)
