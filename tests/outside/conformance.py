@@ -98,6 +98,8 @@ def judge(case: Case, results: Path, ran: Ran) -> Judged:
     """Read what the suite wrote down; an exit code that no failed check explains is a failure too."""
     checks: dict[str, str] = {}
     for written in results.rglob("checks.json"):
+        if case.scenario not in str(written.relative_to(results)):
+            continue
         for check in json.loads(written.read_text(encoding="utf-8")):
             worst = min(check["status"], checks.get(check["id"], "INFO"), key=ORDER.index)
             checks[check["id"]] = worst
@@ -121,16 +123,19 @@ def run_client(case: Case, env: Mapping[str, str], command: str = CLIENT_COMMAND
         return judge(case, Path(results), ran)
 
 
-def run_authorization(case: Case, target: Target, env: Mapping[str, str]) -> Judged:
-    """Let the suite walk our authorization server as a client; the form browser is its person."""
+def run_authorization(cases: list[Case], target: Target, env: Mapping[str, str]) -> list[Judged]:
+    """Let the suite walk our authorization server; the form browser is its person.
+
+    All scenarios of one wire in one run: the later ones use what the first one found out.
+    """
     port = unused_port()
     client_id = register(target.issuer, f"http://127.0.0.1:{port}/callback")
     with tempfile.TemporaryDirectory() as results:
-        told = ["authorization", "--url", target.issuer, "--scenario", case.scenario]
-        told += ["--client-id", client_id, "--resource", target.resource, "-p", str(port)]
-        told += ["--spec-version", case.wire, "-o", results]
+        told = ["authorization", "--url", target.issuer, "--client-id", client_id]
+        told += ["--resource", target.resource, "-p", str(port)]
+        told += ["--spec-version", cases[0].wire, "-o", results]
         ran = run_with_person(told, env, target)
-        return judge(case, Path(results), ran)
+        return [judge(case, Path(results), Ran(0, ran.out, "")) for case in cases]
 
 
 def run_with_person(told: list[str], env: Mapping[str, str], target: Target) -> Ran:
@@ -178,17 +183,20 @@ def register(issuer: str, redirect_uri: str) -> str:
 def measure(target: Target, folder: Path) -> dict[Case, Judged]:
     """Run every case, two at a time, each with a home of its own."""
     cases = list_cases(surroundings(folder))
+    by_wire: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        alone = case.scenario if case.mode == "client" else ""
+        by_wire.setdefault((case.wire, alone), []).append(case)
 
-    def run_one(numbered: tuple[int, Case]) -> Judged:
-        number, case = numbered
-        home = folder / f"home{number}"
-        home.mkdir()
-        if case.mode == "client":
-            return run_client(case, surroundings(home))
-        return run_authorization(case, target, surroundings(home))
+    def run_some(some: list[Case]) -> list[Judged]:
+        home = Path(tempfile.mkdtemp(dir=folder))
+        if some[0].mode == "client":
+            return [run_client(some[0], surroundings(home))]
+        return run_authorization(some, target, surroundings(home))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(cases, pool.map(run_one, enumerate(cases)), strict=True))
+        judged = {one.case: one for some in pool.map(run_some, by_wire.values()) for one in some}
+    return {case: judged[case] for case in cases}
 
 
 def read_expected(path: Path = EXPECTED) -> dict[Case, Expected]:

@@ -56,7 +56,12 @@ def install() -> None:
     mark = MODULES / ".installed-from"
     if mark.exists() and mark.read_bytes() == lock.read_bytes():
         return
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True, timeout=600)
+    subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=HERE,
+        check=True,
+        timeout=600,
+    )
     shutil.copyfile(lock, mark)
 
 

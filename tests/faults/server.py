@@ -1,0 +1,82 @@
+"""`mcplatch serve` as a process that is killed and started again on the same database and port."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.outside.form_browser import Person
+from tests.outside.stack import Program, script, server_environment
+from tests.outside.toolbox import unused_port
+
+RESOURCE = "http://localhost:49153/mcp"
+SECRET = "a secret of the resource server"
+PERSON = Person("ann", "correct horse battery staple")
+CONFIG = """
+issuer = "{issuer}"
+secret_key = "{key}"
+listen = "127.0.0.1:{port}"
+database = "{database}"
+
+[limits]
+sign_in_attempts = "9999/1m"
+sign_ins_per_address = "9999/1m"
+registrations_per_address = "9999/1m"
+token_requests_per_address = "99999/1m"
+
+[[resource]]
+identifier = "{resource}"
+name = "Kill"
+introspection_secret = "{secret}"
+
+[resource.scopes.user]
+description = "use the tools"
+tools = ["get_time"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One authorization server that may die at any time."""
+
+    issuer: str
+    program: Program
+
+    def restart(self) -> None:
+        """Kill it without warning and start it again on what it left behind."""
+        self.program.kill()
+        self.program.start()
+
+
+def make_server(folder: Path, database: str) -> Server:
+    """Write a configuration, add the person; the server is not started yet."""
+    port = unused_port()
+    issuer = f"http://localhost:{port}"
+    file = folder / "mcplatch.toml"
+    key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+    text = CONFIG.format(
+        issuer=issuer, key=key, port=port, database=database, resource=RESOURCE, secret=SECRET
+    )
+    file.write_text(text, encoding="utf-8")
+    env = server_environment(folder, MCPLATCH_CONFIG=str(file))
+    added = subprocess.run(
+        [script("mcplatch"), "user", "add", PERSON.username, "--password-stdin"],
+        env=env,
+        input=PERSON.password,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert added.returncode == 0, added
+    program = Program(
+        "mcplatch serve",
+        [script("mcplatch"), "serve", "--config", str(file)],
+        env,
+        f"{issuer}/.well-known/oauth-authorization-server",
+        folder / "serve.log",
+    )
+    return Server(issuer, program)
