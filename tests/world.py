@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
+from mcplatch.authorization_server.house import House, open_house
 from mcplatch.authorization_server.policy import Lifetimes, Policy, Resource, Scope
-from mcplatch.moment import Moment, digest
+from mcplatch.fetch import Fetch, FetchRules
+from mcplatch.moment import Draw, Moment, digest
+from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import challenge_of
 from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
+from mcplatch.store.port import Store
 
 NOW = 1_800_000_000
 ISSUER = "https://auth.example"
@@ -114,3 +120,29 @@ def refresh_token(**changes: Any) -> RefreshToken:
         expires_at=NOW + 30 * 86400,
     )
     return replace(whole, **changes)
+
+
+SECRET_KEY = b"k" * 32
+
+
+async def house(store: Store, *, policy: Policy = POLICY, draw: Draw | None = None) -> House:
+    """An authorization server over `store`; it may fetch nothing from this machine."""
+    opened = await open_house(
+        policy=policy,
+        store=store,
+        secret_key=SECRET_KEY,
+        fetch=Fetch(FetchRules(), issuer=policy.issuer),
+    )
+    opened.draw = draw
+    return opened
+
+
+def form(**values: str) -> Parameters:
+    """Decoded parameters."""
+    return Parameters({name: (value,) for name, value in values.items()})
+
+
+def basic(client_id: str, secret: str) -> str:
+    """The `Authorization` header of a confidential client: both halves form-encoded."""
+    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
+    return "Basic " + b64encode(pair.encode()).decode()
