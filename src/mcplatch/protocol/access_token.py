@@ -17,13 +17,13 @@ MOST_CHARACTERS = 2048
 MOST_AUDIENCES = 20
 LATEST_TIME = 1 << 53
 
-_PUBLIC = "The access token is not valid."
+_PUBLIC = "The token is not valid."
 CLAIMS_MALFORMED = Reason("claims-malformed", "invalid_token", _PUBLIC, "RFC 9068 2.2", 401)
 ISSUER_WRONG = Reason("token-issuer-wrong", "invalid_token", _PUBLIC, "RFC 9068 4", 401)
 AUDIENCE_WRONG = Reason("token-audience-wrong", "invalid_token", _PUBLIC, "RFC 9068 4", 401)
 TOKEN_NOT_YET_VALID = Reason("token-not-yet-valid", "invalid_token", _PUBLIC, "RFC 7519 4.1.5", 401)
 TOKEN_EXPIRED = Reason(
-    "token-expired", "invalid_token", "The access token has expired.", "RFC 6750 3.1", 401
+    "token-expired", "invalid_token", "The token has expired.", "RFC 6750 3.1", 401
 )
 
 _KNOWN = frozenset({"iss", "sub", "aud", "client_id", "grant_id", "scope", "iat", "exp", "jti"})

@@ -44,13 +44,14 @@ def build_challenge(
     """The value of one WWW-Authenticate line: quoted strings without escapes, one line (RS-8).
 
     Parsers in the field do not know escapes, so a character that would need one is replaced by a
-    blank. Parameters without a value are left out; no error means no credentials were sent (RS-4).
+    blank; and they search for `scope=` wherever it stands, so the free text comes last. Parameters
+    without a value are left out; no error means that no credentials were sent (RS-4).
     """
     named = (
         ("error", error),
-        ("error_description", error_description),
         ("scope", " ".join(scope)),
         ("resource_metadata", resource_metadata),
+        ("error_description", error_description),
     )
     parameters = ", ".join(f'{name}="{plain_text(value)}"' for name, value in named if value)
     return f"{scheme} {parameters}" if parameters else scheme

@@ -16,7 +16,7 @@ INTROSPECTION_MALFORMED = Reason(
     503,
 )
 TOKEN_INACTIVE = Reason(
-    "token-inactive", "invalid_token", "The access token is not valid.", "RFC 7662 2.2", 401
+    "token-inactive", "invalid_token", "The token is not valid.", "RFC 7662 2.2", 401
 )
 
 _NOT_CLAIMS = frozenset({"active", "token_type"})

@@ -1,0 +1,3 @@
+"""Which scope an operation needs and whether a token has it; pure rules (MCP authorization)."""
+
+from __future__ import annotations
