@@ -1,4 +1,4 @@
-"""What a person has allowed, seen and taken back: revoking is one row a grant (RFC 7009 section 2.1)."""
+"""What a person has allowed, seen and taken back; taking back is one row a grant (RFC 7009 2.1)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The person's answer: what may be ticked, what was granted, and everything that follows from it at once.
+"""The person's answer: what may be ticked, what is granted, and all that follows (OAuth 2.1 4.1.2).
 
-Grant, code, audit row and the answered interaction are one transaction (OAuth 2.1 section 4.1.2). The
-code is not drawn but derived from the two secrets only this browser holds, so that a double click
-gets the very same answer again although only the code's digest is kept.
+Grant, code, audit row and the answered interaction are one transaction. The code is not drawn but
+derived from two secrets that only this browser holds, so that a double click gets the very same
+answer again although only the code's digest is kept.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Literal
 
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import DAY, Policy, Resource, Scope
-from mcplatch.authorization_server.sessions import read_session
 from mcplatch.authorization_server.steps import (
     ACCESS_DENIED,
-    AskConsent,
     Answered,
-    Facts,
+    AskConsent,
+    Browser,
     Step,
     next_step,
+    read,
 )
 from mcplatch.moment import Moment, digest
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.redirect_uri import host_of, is_loopback
 from mcplatch.protocol.refusal import Reason, Refusal
-from mcplatch.records import AuditEvent, AuthorizationCode, Client, Grant, Interaction
+from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction
 from mcplatch.store.port import Change, Put, Replace, Transaction
 
 ACCESS_DAYS = (1, 30, 90)
@@ -44,15 +44,6 @@ NOTHING_TICKED = Reason(
     "Tick at least one thing, or choose Deny.",
     "OAuth 2.1 1.4.1",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Browser:
-    """What this browser brought: its secrets and where it is."""
-
-    interaction_secret: str = field(repr=False)
-    session_secret: str | None = field(repr=False)
-    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +112,6 @@ def parse(form: Parameters) -> Answer | Refusal:
     return Answer(decision, frozenset(form.all("scope")), int(days))  # type: ignore[arg-type]
 
 
-def read_facts(transaction: Transaction, interaction_id: str, browser: Browser) -> Facts:
-    """What is known of an interaction; None of it for a browser that did not start it (AS-147)."""
-    interaction = transaction.one(Interaction, lock=True, interaction_id=interaction_id)
-    if interaction is None or interaction.browser_hash != digest(browser.interaction_secret):
-        return Facts(None, None, None)
-    return Facts(
-        interaction,
-        transaction.one(Client, client_id=interaction.client_id),
-        read_session(transaction, browser.session_secret),
-    )
-
-
 def read_question(transaction: Transaction, step: AskConsent, policy: Policy) -> Question | None:
     """What to ask, and how it looks beside what this person allowed before.
 
@@ -159,7 +138,6 @@ def read_question(transaction: Transaction, step: AskConsent, policy: Policy) ->
         user_id=user_id,
         client_name=step.client.client_name,
     )
-    here = host_of(interaction.redirect_uri)
     known = {_answers_at(grant.redirect_uri) for grant in namesakes}
     strange = known and not same and _answers_at(interaction.redirect_uri) not in known
     return Question(
@@ -167,7 +145,7 @@ def read_question(transaction: Transaction, step: AskConsent, policy: Policy) ->
         resource,
         scopes,
         last_grant=same[0] if same else None,
-        look_alike=sorted(known)[0] if strange and here else None,
+        look_alike=min(known) if strange else None,
     )
 
 
@@ -230,11 +208,16 @@ def was_denied(transaction: Transaction, interaction: Interaction, browser: Brow
 
 
 async def answer(
-    answer: Answer | Refusal, interaction_id: str, browser: Browser, house: House
+    answer: Answer | Refusal,
+    interaction_id: str,
+    browser: Browser,
+    house: House,
+    *,
+    user_id: str,
 ) -> Outcome:
-    """Take a person's answer to an interaction, once. Raises `StoreDown`."""
+    """Take the answer of the person `user_id` to an interaction, once. Raises `StoreDown`."""
     return await house.store.settle(
-        lambda transaction: _settle(transaction, answer, interaction_id, browser, house)
+        lambda transaction: _settle(transaction, answer, interaction_id, browser, house, user_id)
     )
 
 
@@ -244,11 +227,13 @@ def _settle(
     interaction_id: str,
     browser: Browser,
     house: House,
+    user_id: str,
 ) -> Outcome:
-    step = next_step(read_facts(transaction, interaction_id, browser), transaction.now)
+    step = next_step(read(transaction, interaction_id, browser, lock=True), transaction.now)
     if isinstance(step, Answered):
         return _again(transaction, answer, step, browser)
-    if not isinstance(step, AskConsent):
+    # Whoever answers must be who was asked: the account may have changed in another tab.
+    if not isinstance(step, AskConsent) or step.signed_in.user.user_id != user_id:
         return Elsewhere(step)
     question = read_question(transaction, step, house.policy)
     if question is None:

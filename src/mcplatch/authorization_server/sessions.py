@@ -1,4 +1,4 @@
-"""Signed-in browsers: a session is a row, its cookie a secret of which only the digest is kept (AS-147).
+"""Signed-in browsers: a session is a row, and of the secret in its cookie only the digest is kept.
 
 A session never outlives a sign-in: signing in makes a new one and ends the one the browser had, so
 that nobody can plant a session and wait for a person to fill it.
@@ -32,7 +32,7 @@ class Opened:
 
 
 def read_session(transaction: Transaction, secret: str | None) -> SignedIn | None:
-    """Who is signed in at the browser that sent `secret`; None for nobody, ended, expired, locked."""
+    """Who is signed in at the browser that sent `secret`; None if nobody, ended, over or locked."""
     if secret is None:
         return None
     session = transaction.one(Session, session_hash=digest(secret))

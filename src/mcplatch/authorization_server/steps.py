@@ -1,16 +1,18 @@
 """What an interaction needs next: one pure answer from what is known (OAuth 2.1 section 4.1.1).
 
-Every request of a browser asks here, before a page is shown and again before anything is written, so
-there is no order of requests, no second tab and no reload that skips a step.
+Every request of a browser asks here, before a page is shown and again before anything is written:
+no order of requests, no second tab and no reload skips a step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mcplatch.authorization_server.sessions import SignedIn
+from mcplatch.authorization_server.sessions import SignedIn, read_session
+from mcplatch.moment import digest
 from mcplatch.protocol.refusal import Reason
 from mcplatch.records import Client, Interaction
+from mcplatch.store.port import Transaction
 
 LOGIN_REQUIRED = Reason(
     "login-required",
@@ -27,6 +29,15 @@ CONSENT_REQUIRED = Reason(
 ACCESS_DENIED = Reason(
     "access-denied", "access_denied", "The person denied the request.", "OAuth 2.1 4.1.2.1"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What this browser brought: its secrets and where it is."""
+
+    interaction_secret: str = field(repr=False)
+    session_secret: str | None = field(repr=False)
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,20 @@ class AskConsent:
 
 
 Step = Ended | Answered | Changed | Refuse | AskLogin | AskConsent
+
+
+def read(
+    transaction: Transaction, interaction_id: str, browser: Browser, *, lock: bool = False
+) -> Facts:
+    """What is known of an interaction; nothing for a browser that did not start it (AS-147)."""
+    interaction = transaction.one(Interaction, lock=lock, interaction_id=interaction_id)
+    if interaction is None or interaction.browser_hash != digest(browser.interaction_secret):
+        return Facts(None, None, None)
+    return Facts(
+        interaction,
+        transaction.one(Client, client_id=interaction.client_id),
+        read_session(transaction, browser.session_secret),
+    )
 
 
 def next_step(facts: Facts, now: int) -> Step:

@@ -1,4 +1,4 @@
-"""Sign-in with a name and a password: the same answer, after the same work, whoever is asked for."""
+"""Sign-in with a name and a password: same answer, same work, whoever is asked for (ASVS 6.3.8)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _conclude(
     checked: Checked,
     house: House,
 ) -> Outcome:
-    # Read again: the account may have been locked, or its password changed, while this one was checked.
+    # Read again: while this password was checked, the account may have been locked or changed.
     current = transaction.one(User, lock=True, user_id=user.user_id) if user else None
     same = user is not None and current is not None and current.password_hash == user.password_hash
     if current is None or not same or not checked.right or current.locked_at is not None:
