@@ -10,6 +10,7 @@ from mcplatch.records import (
     AccessToken,
     AuthorizationCode,
     Bucket,
+    Client,
     Grant,
     Interaction,
     RefreshToken,
@@ -35,6 +36,7 @@ def plan(now: int, lifetimes: Lifetimes) -> tuple[Sweep, ...]:
         Sweep(AccessToken, "expires_at", now - HOUR, PIECE),
         Sweep(Grant, "expires_at", now - lifetimes.refresh_absolute, PIECE),
         Sweep(Bucket, "full_at", (now - HOUR) * 1000, PIECE),
+        Sweep(Client, "expires_at", now, PIECE),
     )
 
 

@@ -14,6 +14,7 @@ from mcplatch.authorization_server.client_authentication import (
     authenticate,
     present,
 )
+from mcplatch.authorization_server.clients import used
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated, refused_event
 from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
@@ -90,7 +91,7 @@ def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Ref
         return _refuse(transaction, decision, asked, moment)
     body, changes = _answered(decision, house, moment)
     transaction.apply(
-        (*decision.changes, *changes, _witness(decision, asked, moment), *_seen(client, moment))
+        (*decision.changes, *changes, _witness(decision, asked, moment), *_seen(client, house, moment))
     )
     return body
 
@@ -150,7 +151,7 @@ def _witness(decision: Issued | Repeated, asked: Asked, moment: Moment) -> Put:
     )
 
 
-def _seen(client: Client, moment: Moment) -> tuple[Change, ...]:
+def _seen(client: Client, house: House, moment: Moment) -> tuple[Change, ...]:
     if client.last_used_at is not None and client.last_used_at > moment.now - LAST_USED_GRAIN:
         return ()
-    return (Replace(client, replace(client, last_used_at=moment.now)),)
+    return (Replace(client, used(client, moment.now, house.policy.lifetimes)),)

@@ -36,7 +36,7 @@ _INDEXES: dict[type[records.Record], tuple[str, ...]] = {
     records.RefreshToken: ("grant_id", "expires_at"),
     records.AccessToken: ("grant_id", "expires_at"),
     records.Bucket: ("full_at",),
-    records.AuditEvent: ("at", "user_id", "client_id", "grant_id"),
+    records.AuditEvent: ("user_id", "client_id", "grant_id"),
 }
 
 
@@ -99,7 +99,9 @@ def _shape(record: type[Any]) -> Shape:
                 unique=True if name == "username" else None,
             )
         )
-    table = sa.Table(_table_name(record), METADATA, *columns)
+    # Rows found by a random text need no second tree that finds them by number.
+    by_number = hints[key] != str
+    table = sa.Table(_table_name(record), METADATA, *columns, sqlite_with_rowid=by_number)
     for name in _INDEXES.get(record, ()):
         sa.Index(f"{table.name}_{name}", table.c[name])
     places = tuple(place for place, name in enumerate(names) if name in words)

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("created_at", _WHOLE, nullable=False),
         sa.Column("expires_at", _WHOLE, nullable=False),
         sa.Column("revoked_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_index("access_token_expires_at", "access_token", ["expires_at"])
     op.create_index("access_token_grant_id", "access_token", ["grant_id"])
@@ -43,7 +44,6 @@ def upgrade() -> None:
         sa.Column("address", sa.Text()),
         sa.Column("detail", sa.Text()),
     )
-    op.create_index("audit_event_at", "audit_event", ["at"])
     op.create_index("audit_event_client_id", "audit_event", ["client_id"])
     op.create_index("audit_event_grant_id", "audit_event", ["grant_id"])
     op.create_index("audit_event_user_id", "audit_event", ["user_id"])
@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("created_at", _WHOLE, nullable=False),
         sa.Column("expires_at", _WHOLE, nullable=False),
         sa.Column("spent_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_index("authorization_code_expires_at", "authorization_code", ["expires_at"])
     op.create_index("authorization_code_grant_id", "authorization_code", ["grant_id"])
@@ -63,6 +64,7 @@ def upgrade() -> None:
         "bucket",
         sa.Column("key", sa.Text(), primary_key=True),
         sa.Column("full_at", _WHOLE, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("bucket_full_at", "bucket", ["full_at"])
     op.create_table(
@@ -83,6 +85,7 @@ def upgrade() -> None:
         sa.Column("fetched_at", _WHOLE),
         sa.Column("expires_at", _WHOLE),
         sa.Column("blocked_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_index("client_digest", "client", ["digest"])
     op.create_index("client_expires_at", "client", ["expires_at"])
@@ -90,6 +93,7 @@ def upgrade() -> None:
         "deployment",
         sa.Column("name", sa.Text(), primary_key=True),
         sa.Column("value", sa.Text(), nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "grant",
@@ -106,6 +110,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", _WHOLE),
         sa.Column("revoked_at", _WHOLE),
         sa.Column("revoked_because", sa.Text()),
+        sqlite_with_rowid=False,
     )
     op.create_index("grant_client_id", "grant", ["client_id"])
     op.create_index("grant_expires_at", "grant", ["expires_at"])
@@ -127,6 +132,7 @@ def upgrade() -> None:
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("authenticated_at", _WHOLE),
         sa.Column("answered_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_index("interaction_expires_at", "interaction", ["expires_at"])
     op.create_table(
@@ -140,6 +146,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary()),
         sa.Column("confirmed_at", _WHOLE),
         sa.Column("retries", _WHOLE, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("refresh_token_expires_at", "refresh_token", ["expires_at"])
     op.create_index("refresh_token_grant_id", "refresh_token", ["grant_id"])
@@ -151,6 +158,7 @@ def upgrade() -> None:
         sa.Column("authenticated_at", _WHOLE, nullable=False),
         sa.Column("expires_at", _WHOLE, nullable=False),
         sa.Column("ended_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_index("session_expires_at", "session", ["expires_at"])
     op.create_index("session_user_id", "session", ["user_id"])
@@ -163,6 +171,7 @@ def upgrade() -> None:
         sa.Column("created_at", _WHOLE, nullable=False),
         sa.Column("active_at", _WHOLE, nullable=False),
         sa.Column("retired_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "user",
@@ -172,4 +181,5 @@ def upgrade() -> None:
         sa.Column("created_at", _WHOLE, nullable=False),
         sa.Column("password_hash", sa.Text()),
         sa.Column("locked_at", _WHOLE),
+        sqlite_with_rowid=False,
     )
