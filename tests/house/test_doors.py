@@ -51,7 +51,7 @@ ADMITTED = {
     "exec": [],
     # frameworks
     "starlette": ["web/*", "resource_server/*", "demo/*", "gateway/*", "cli/*"],
-    "uvicorn": ["web/edge*", "web/edge/*", "cli/*", "demo/*"],
+    "uvicorn": ["web/edge.py", "web/serving.py", "cli/*", "demo/*"],
     "click": ["cli/*", "demo/*"],
     "rich": ["cli/*", "demo/*"],
     "keyring": ["client/*"],
