@@ -99,6 +99,7 @@ class Fetch:
             self._tls.load_verify_locations(cafile=rules.ca_file)
         self._under_way = 0
         self._settled_at: OrderedDict[str, float] = OrderedDict()
+        self._fresh_until: OrderedDict[str, float] = OrderedDict()
 
     def close(self) -> None:
         """Stops waiting for look-ups still under way."""
@@ -117,6 +118,19 @@ class Fetch:
                     return await self._get(uri, accept)
         except TimeoutError:
             return FetchFailed(FETCH_TOO_SLOW, uri.host)
+
+    def is_fresh(self, url: str) -> bool:
+        """Whether what `url` last answered may still be used without asking (see `keep_fresh`)."""
+        return self._fresh_until.get(url, 0.0) > asyncio.get_running_loop().time()
+
+    def keep_fresh(self, url: str, seconds: int) -> None:
+        """Notes that the caller took the answer of `url` and may use it for `seconds`.
+
+        Only for good answers: one that was refused is asked for again the next time.
+        """
+        self._fresh_until.pop(url, None)
+        if seconds > 0:
+            _remember(self._fresh_until, url, asyncio.get_running_loop().time() + seconds)
 
     async def _get(self, uri: RawUri, accept: str) -> Fetched | FetchFailed:
         local = f"{uri.host}:{uri.port}" in self._rules.loopback_hosts
@@ -211,10 +225,15 @@ class Fetch:
         now = asyncio.get_running_loop().time()
         settled = max(self._settled_at.pop(url, now), now)
         often = settled - now > (self._rules.burst - 1) * self._rules.refill_seconds
-        self._settled_at[url] = settled if often else settled + self._rules.refill_seconds
-        if len(self._settled_at) > MOST_REMEMBERED:
-            self._settled_at.popitem(last=False)
+        refilled = settled if often else settled + self._rules.refill_seconds
+        _remember(self._settled_at, url, refilled)
         return often
+
+
+def _remember(memory: OrderedDict[str, float], url: str, until: float) -> None:
+    memory[url] = until
+    if len(memory) > MOST_REMEMBERED:
+        memory.popitem(last=False)
 
 
 def _headers(uri: RawUri, accept: str) -> dict[str, str]:
