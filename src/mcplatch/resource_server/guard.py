@@ -24,7 +24,7 @@ from mcplatch.resource_server.body import (
 )
 from mcplatch.resource_server.cross_origin import answer_headers, preflight
 from mcplatch.resource_server.documents import resource_documents, serve
-from mcplatch.resource_server.heads import Headers, Heads, only, read_heads, routing, without
+from mcplatch.resource_server.heads import Headers, Heads
 from mcplatch.resource_server.identity import CURRENT
 from mcplatch.resource_server.lifespan import run_lifespan
 from mcplatch.resource_server.options import App, Learn, Options, Scope
@@ -114,8 +114,8 @@ class Guard:
         if path in self.options.open_paths:
             await self.app(scope, receive, send)
             return
-        heads = read_heads(scope["headers"])
-        origin = only(heads, b"origin")
+        heads = Heads(scope["headers"], self._unseen)
+        origin = heads.only(b"origin")
         wrong = self._at_the_door(heads, origin)
         if wrong is not None:
             await wrong.send(send, head=scope["method"] == "HEAD")
@@ -129,10 +129,10 @@ class Guard:
             await reply.send(send, more=cors, head=scope["method"] == "HEAD")
 
     def _at_the_door(self, heads: Heads, origin: str | None) -> Reply | None:
-        host = only(heads, b"host")
+        host = heads.only(b"host")
         if host is None or not self._doors.admits_host(host):
             return replies.wrong_door(421, replies.FOREIGN_HOST)
-        if b"origin" in heads and (origin is None or not self._doors.admits_origin(origin)):
+        if heads.has(b"origin") and (origin is None or not self._doors.admits_origin(origin)):
             return replies.wrong_door(403, replies.FOREIGN_ORIGIN)
         return None
 
@@ -140,7 +140,7 @@ class Guard:
         self, scope: Scope, receive: Receive, send: Send, heads: Heads, cors: Headers | None
     ) -> Reply | None:
         """Serves the request, or says what to answer instead."""
-        caller = await self._admissions.caller(heads.get(b"authorization"), scope["query_string"])
+        caller = await self._admissions.caller(heads.all(b"authorization"), scope["query_string"])
         if isinstance(caller, Refusal):
             return self._replies.malformed(caller.reason, self.policy.first_scopes())
         if isinstance(caller, Unavailable):
@@ -179,13 +179,13 @@ class Guard:
         message = parse_message(body)
         if isinstance(message, Refusal):
             return Asked(refusal=message)
-        return Asked(message, check_routing(message, routing(heads)), body)
+        return Asked(message, check_routing(message, heads.routing()), body)
 
     def _most_to_read(self, heads: Heads, caller: Admission | Invalid | None) -> int:
         """How much of a body is read: little of one whose sender will be sent to sign in anyway."""
         if isinstance(caller, Admission) or (caller is None and self.policy.is_mixed):
             return self.options.most_body_bytes
-        length = only(heads, b"content-length") or ""
+        length = heads.only(b"content-length") or ""
         declared = int(length) if length.isdecimal() and len(length) < 10 else PEEK_BYTES + 1
         return PEEK_BYTES if declared <= PEEK_BYTES else 0
 
@@ -229,12 +229,12 @@ class Guard:
         if admission is not None:
             scope.update(admission.bound)
         scope["mcplatch.identity"] = identity
-        self._hide(scope, heads)
+        scope["headers"] = self._seen(heads)
         out = Outgoing(
             send,
             cors=cors,
             private=admission is not None,
-            filtering=self._filtering(admission, asked, heads) if self._filters else None,
+            filtering=self._filtering(admission, asked.message, heads),
             ends_in=self._ends_in(admission, asked.message),
         )
         again = receive if asked.body is None else replay(asked.body, receive)
@@ -258,14 +258,12 @@ class Guard:
                 raise
             await out.finish()
 
-    def _hide(self, scope: Scope, heads: Heads) -> None:
-        if not self._unseen:
-            return
-        headers = without(scope["headers"], self._unseen)
+    def _seen(self, heads: Heads) -> Headers:
+        """The request headers for the application: without the token, which is not meant for it."""
         shown = self.options.shown_authorization
-        if shown is not None and b"authorization" in heads and not self.options.keep_token:
-            headers.append((b"authorization", shown))
-        scope["headers"] = headers
+        if shown is not None and not self.options.keep_token and heads.has(b"authorization"):
+            heads.kept.append((b"authorization", shown))
+        return heads.kept
 
     def _ends_in(self, admission: Admission | None, asked: Message | None) -> float | None:
         """Seconds a stream may last: a call may be finished, listening ends with the token."""
@@ -275,12 +273,17 @@ class Guard:
         named = asked is not None and asked.name is not None
         return max(left + (self.options.call_grace if named else 0.0), 0.0)
 
-    def _filtering(self, admission: Admission | None, asked: Asked, heads: Heads) -> Filtering:
+    def _filtering(
+        self, admission: Admission | None, asked: Message | None, heads: Heads
+    ) -> Filtering | None:
+        """A list comes as the answer that asked for it, or on a stream that nothing asked for."""
+        if not self._filters or (asked is not None and asked.method != "tools/list"):
+            return None
         granted = admission.granted if admission is not None else None
         return Filtering(
             lists=lambda tool: self.policy.lists(tool, granted),
-            stateless=is_stateless(only(heads, b"mcp-protocol-version")),
-            whole=asked.message is not None and asked.message.method == "tools/list",
+            stateless=is_stateless(heads.only(b"mcp-protocol-version")),
+            whole=asked is not None,
         )
 
     def _metadata(self, issuers: tuple[str, ...]) -> ResourceMetadata:
