@@ -1,28 +1,22 @@
 """Bearer authentication for httpx2 that signs in, refreshes and steps up by itself (RFC 6750, CL-50
-to CL-56).
-
-No lock is held while a request to the MCP server is under way: only a refresh or a sign-in is one
-at a time, across tasks, threads and processes.
-"""
+to CL-56)."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import httpx2
 
+from mcplatch.client.account import Account
 from mcplatch.client.credential import Credential
 from mcplatch.client.discover import bearer_challenge
-from mcplatch.client.drive import Nobody, Person, drive, in_a_thread
-from mcplatch.client.errors import Denied, LatchError, sign_in_command
+from mcplatch.client.drive import Nobody, Person, in_a_thread
+from mcplatch.client.errors import Denied, LatchError, SignInNeeded, sign_in_command
 from mcplatch.client.http import OpenClient, open_client
-from mcplatch.client.lock import holding
-from mcplatch.client.sign_in import Hint, Senses, hint_of, sign_in, with_more_scope
+from mcplatch.client.sign_in import Hint, Senses, hint_of
 from mcplatch.client.sign_in_request import SignInRequest, origin_of
 from mcplatch.client.step_up import (
     MOST_ATTEMPTS,
@@ -36,17 +30,13 @@ from mcplatch.client.step_up import (
     next_move,
 )
 from mcplatch.client.talk import Reply
-from mcplatch.client.tokens import GrantGone, refresh
-from mcplatch.client.wallet import DEFAULT_ACCOUNT, LOCK_SECONDS, Wallet
+from mcplatch.client.wallet import DEFAULT_ACCOUNT, Wallet
 from mcplatch.protocol.challenge import Challenge
 
 if TYPE_CHECKING:
     from mcplatch.client.client_credentials import ClientCredentials
 
 StepUpQuestion = Callable[[StepUp], bool | Awaitable[bool]]
-
-# A sign-in waits for a person; another program that needs the same one waits for that.
-SIGN_IN_SECONDS = 330.0
 
 
 class LatchAuth(httpx2.Auth):
@@ -75,21 +65,21 @@ class LatchAuth(httpx2.Auth):
         open_http: OpenClient = open_client,
     ) -> None:
         self.request = request
-        self.wallet = wallet
-        self.account = account
+        self.account = Account(
+            request,
+            wallet,
+            person=_person_for(interactive, person),
+            name=account,
+            program=client_credentials,
+            senses=senses,
+            open_http=open_http,
+        )
         self.trouble: LatchError | None = None
-        self._person = _person_for(interactive, person)
+        self._interactive = interactive
         self._on_step_up = on_step_up
-        self._program = client_credentials
         self._raises = raises
-        self._senses = senses or Senses()
-        self._open_http = open_http
         self._origin = origin_of(request.server_url)
-        self._held: Credential | None = None
-        self._version: tuple[int, int] | None = None
         self._step_ups: dict[tuple[str, ...], int] = {}
-
-    # -- httpx2 -----------------------------------------------------------------------------------
 
     async def async_auth_flow(
         self, request: httpx2.Request
@@ -98,7 +88,7 @@ class LatchAuth(httpx2.Auth):
         if not self._is_ours(request.url):
             yield request
             return
-        sent, tried = await self.ready(), Tried()
+        sent, tried = await self.account.ready(), Tried()
         while True:
             _attach(request, sent)
             response = yield request
@@ -121,7 +111,7 @@ class LatchAuth(httpx2.Auth):
         if not self._is_ours(request.url):
             yield request
             return
-        sent, tried = in_a_thread(self.ready), Tried()
+        sent, tried = in_a_thread(self.account.ready), Tried()
         while True:
             _attach(request, sent)
             response = yield request
@@ -129,125 +119,24 @@ class LatchAuth(httpx2.Auth):
             if isinstance(move, PassOn):
                 return
             tried = tried.and_now(move)
-            before, refused = sent, response
             try:
-                sent = in_a_thread(lambda: self._make(move, refused, before))  # noqa: B023
+                sent = in_a_thread(partial(self._make, move, response, sent))
             except LatchError as trouble:
                 self.trouble = trouble
                 if self._raises:
                     raise
                 return
 
-    # -- what it is made of ------------------------------------------------------------------------
-
-    async def ready(self) -> Credential | None:
-        """The sign-in to use now, renewed if it is about to end; None when there is none.
-
-        Raises `Unreachable` or `ServerFault` when it has ended and cannot be renewed just now.
-        """
-        held = self._stored()
-        if held is None or held.is_fresh(self._senses.clock()):
-            return held
-        if held.refresh_token is None:
-            return held
-        try:
-            return await self.renew(held)
-        except LatchError:
-            # Trouble at the authorization server is no reason to stop while the token still lives.
-            if held.expires_at is not None and held.expires_at > self._senses.clock():
-                return held
-            raise
-
-    async def renew(self, seen: Credential) -> Credential | None:
-        """Refreshes, unless somebody else has since `seen` was read; None when the grant is gone.
-
-        New tokens are stored before anybody uses them, and a caller who gives up waiting does not
-        stop that: the server has already replaced the old ones.
-        """
-        path = self.wallet.lock_path(self.request.server_url, self.account, "refresh")
-        async with holding(path, seconds=LOCK_SECONDS):
-            done: list[Credential | None] = []
-            with anyio.CancelScope(shield=True):
-                done.append(await self._renew_alone(seen))
-            return done[0]
-
-    async def sign_in(
-        self,
-        hint: Hint | None,
-        scope: tuple[str, ...] | None = None,
-        *,
-        seen: Credential | None = None,
-    ) -> Credential:
-        """Turns to the person (or uses the program's own credentials) and stores what comes of it.
-
-        scope: what to ask for; None for the request's own. `seen` is what was held when this became
-        necessary: a sign-in that somebody else has completed meanwhile is used instead.
-        """
-        if self._program is None:
-            self._person.ready(self.request.server_url, scope or self.request.scope or ())
-        path = self.wallet.lock_path(self.request.server_url, self.account, "sign-in")
-        async with holding(path, seconds=SIGN_IN_SECONDS):
-            stored = self._stored()
-            newer = stored is not None and (
-                seen is None or stored.access_token != seen.access_token
-            )
-            if stored is not None and newer and set(scope or ()) <= set(stored.scope):
-                return stored
-            with _request_clock_stopped():
-                credential = await self._sign_in_alone(hint, scope, stored)
-            self.wallet.keep(credential)
-            self._hold(credential)
-            return credential
-
-    async def _renew_alone(self, seen: Credential) -> Credential | None:
-        stored = self._stored()
-        if stored is None or stored.refresh_token is None:
-            return None
-        if stored.access_token != seen.access_token:
-            return stored
-        renewed = await self._drive_refresh(stored)
-        if isinstance(renewed, GrantGone):
-            # Somebody may have written without the lock: look once more before anything is dropped.
-            again = self._stored()
-            if again is not None and again.refresh_token != stored.refresh_token:
-                return again
-            self.wallet.forget(stored)
-            self._hold(None)
-            return None
-        self.wallet.keep(renewed)
-        self._hold(renewed)
-        return renewed
-
-    async def _drive_refresh(self, stored: Credential) -> Credential | GrantGone:
-        talk = refresh(stored, now=self._senses.clock())
-        return await drive(talk, Nobody(), open_http=self._open_http)
-
-    async def _sign_in_alone(
-        self, hint: Hint | None, scope: tuple[str, ...] | None, held: Credential | None
-    ) -> Credential:
-        request = self.request if scope is None else with_more_scope(self.request, scope)
-        if self._program is not None:
-            from mcplatch.client.client_credentials import sign_in_as_program
-
-            talk = sign_in_as_program(
-                request, hint or Hint(), self._program, self._senses, account=self.account
-            )
-        else:
-            talk = sign_in(
-                request, hint, self.wallet, self._senses, held=held, account=self.account
-            )
-        return await drive(talk, self._person, open_http=self._open_http)
-
-    # -- after a refusal ---------------------------------------------------------------------------
-
     def _move(self, response: httpx2.Response, sent: Credential | None, tried: Tried) -> Move:
-        # A redirect may have led elsewhere: another server's refusal is none of this one's
-        # business.
+        # A redirect may have led elsewhere: another server's refusal is no business of this one's.
         if response.status_code not in (401, 403) or not self._is_ours(response.request.url):
             return PassOn()
-        challenge = _challenge_of(response)
         return next_move(
-            response.status_code, challenge, sent=sent, stored=self._stored(), tried=tried
+            response.status_code,
+            _challenge_of(response),
+            sent=sent,
+            stored=self.account.stored(),
+            tried=tried,
         )
 
     async def _make(
@@ -259,28 +148,32 @@ class LatchAuth(httpx2.Auth):
             challenge.get("scope") if challenge else None,
         )
         if isinstance(move, Refresh) and sent is not None:
-            return await self.renew(sent)
+            return await self.account.renew(sent)
         if isinstance(move, SignIn):
-            return await self.sign_in(hint, move.scope, seen=sent)
+            return await self.account.sign_in(hint, move.scope, seen=sent)
         if isinstance(move, StepUp):
             return await self._step_up(move, hint, sent)
         if isinstance(move, GiveUp):
-            server_url = self.request.server_url
-            raise Denied(
-                move.why, next_step=f"Look at what you hold: mcplatch status; server: {server_url}"
-            )
-        return self._stored()
+            raise Denied(move.why, next_step="Look at what you hold: mcplatch status")
+        return self.account.stored()
 
     async def _step_up(self, move: StepUp, hint: Hint, sent: Credential | None) -> Credential:
         command = sign_in_command(self.request.server_url, move.scope)
         asked = self._step_ups.get(move.missing, 0)
+        if not self._interactive:
+            raise SignInNeeded(
+                f"This needs more access: {' '.join(move.missing)}.",
+                next_step=f"Run: {command}",
+                scope=move.scope,
+                missing=move.missing,
+            )
         if asked >= MOST_ATTEMPTS:
             raise Denied(
                 f"{' '.join(move.missing)} was asked for {asked} times and not granted.",
                 next_step=f"To ask again: {command}",
                 error="insufficient_scope",
             )
-        self._person.ready(self.request.server_url, move.scope)
+        self.account.person.ready(self.request.server_url, move.scope)
         if self._on_step_up is not None and not await _ask(self._on_step_up, move):
             raise Denied(
                 f"This needs {' '.join(move.missing)}, which was not asked for.",
@@ -288,20 +181,7 @@ class LatchAuth(httpx2.Auth):
                 error="insufficient_scope",
             )
         self._step_ups[move.missing] = asked + 1
-        return await self.sign_in(hint, move.scope, seen=sent)
-
-    # -- the stored sign-in ------------------------------------------------------------------------
-
-    def _stored(self) -> Credential | None:
-        """What the wallet holds now; read again only when its file has changed."""
-        if self._held is not None and self.wallet.version_of(self._held) == self._version:
-            return self._held
-        self._hold(self.wallet.find(self.request.server_url, self.account))
-        return self._held
-
-    def _hold(self, credential: Credential | None) -> None:
-        self._held = credential
-        self._version = None if credential is None else self.wallet.version_of(credential)
+        return await self.account.sign_in(hint, move.scope, seen=sent)
 
     def _is_ours(self, url: httpx2.URL) -> bool:
         """Whether the token may go to `url`: the server's own origin, nowhere else (CL-50)."""
@@ -333,15 +213,3 @@ def _challenge_of(response: httpx2.Response) -> Challenge | None:
 async def _ask(question: StepUpQuestion, move: StepUp) -> bool:
     answer = question(move)
     return bool(await answer) if inspect.isawaitable(answer) else bool(answer)
-
-
-def _request_clock_stopped() -> AbstractContextManager[None]:
-    """While a person signs in, the time limit the `mcp` client put on the server stands still.
-
-    The hook is not public there; without it the only loss is that a slow person meets that limit.
-    """
-    module = sys.modules.get("mcp.shared._request_clock")
-    pause: Callable[[], AbstractContextManager[None]] | None = getattr(
-        module, "waiting_on_a_person", None
-    )
-    return nullcontext() if pause is None else pause()

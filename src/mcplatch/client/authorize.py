@@ -49,7 +49,7 @@ def check_pkce(request: SignInRequest, found: Found) -> None:
     if "S256" in found.metadata.code_challenge_methods_supported or request.assume_pkce:
         return
     raise Untrusted(
-        f"{found.metadata.issuer} does not say that it checks PKCE, which keeps codes from thieves.",
+        f"{found.metadata.issuer} does not say that it checks PKCE, which protects codes.",
         next_step=(
             "If its operator confirms that it does: "
             f"mcplatch login {request.server_url} --assume-pkce"

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mcplatch.client.errors import ServerFault, SignInNeeded, Unreachable, Untrusted
+from mcplatch.client.errors import NoSignInNeeded, ServerFault, Unreachable, Untrusted
 from mcplatch.client.sign_in_request import SignInRequest, checked_url, origin_of
 from mcplatch.client.talk import JSON, Get, Post, Reply, Talk
 from mcplatch.protocol import resource_metadata, server_metadata
@@ -134,7 +134,7 @@ def _check_resource(request: SignInRequest, resource: str) -> None:
     holds = server_url.startswith(prefix) or same_resource(resource, origin_of(server_url))
     if not holds or "?" in resource:
         raise Untrusted(
-            f"{server_url} says it is {resource}: signing in could hand your access to another server.",
+            f"{server_url} says it is {resource}: your access could end up elsewhere.",
             next_step=f"If {resource} is the server you meant, use that address instead.",
         )
 
@@ -241,9 +241,9 @@ def _trouble(reply: Reply) -> Unreachable:
     )
 
 
-def no_sign_in_needed(server_url: str) -> SignInNeeded | ServerFault:
+def no_sign_in_needed(server_url: str) -> NoSignInNeeded:
     """What to say when a server neither asks for a sign-in nor describes one."""
-    return ServerFault(
+    return NoSignInNeeded(
         f"{server_url} does not ask for a sign-in.",
         next_step=f"Use it as it is: mcplatch tools {server_url}",
     )

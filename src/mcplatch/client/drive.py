@@ -58,7 +58,9 @@ class Nobody:
 
 
 async def drive(talk: Talk[T], person: Person, *, open_http: OpenClient = open_client) -> T:
-    """The result of the flow. What goes wrong in the world is raised where the flow waits for it."""
+    """The result of the flow. What goes wrong in the world is raised where the flow waits for
+    it.
+    """
     async with open_http() as client:
         try:
             request = next(talk)

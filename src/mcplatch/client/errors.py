@@ -23,14 +23,30 @@ class LatchError(Exception):
         self.next_step = next_step
 
 
+class NoSignInNeeded(LatchError):
+    """The server neither asks for a sign-in nor describes one."""
+
+    exit_code = 0
+
+
 class SignInNeeded(LatchError):
-    """A person has to sign in. `scope` is what would have to be asked for."""
+    """A person has to sign in. `scope` is what would have to be asked for, `missing` what is new in
+    it.
+    """
 
     exit_code = 3
 
-    def __init__(self, what: str, *, next_step: str, scope: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        next_step: str,
+        scope: tuple[str, ...] = (),
+        missing: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(what, next_step=next_step)
         self.scope = scope
+        self.missing = missing
 
 
 class Denied(LatchError):

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from mcplatch import __version__
 from mcplatch.client.errors import LatchError, ServerFault, Unreachable
 
 if TYPE_CHECKING:
@@ -19,39 +20,85 @@ if TYPE_CHECKING:
 
 Transport = Literal["auto", "streamable-http", "sse"]
 
+CONNECTION_CLOSED = -32000
+# What the official client says when a POST is answered 404, or 405 and the like.
+LIKE_AN_SSE_SERVER = ("Not Found", "Server returned an error response")
+
 
 @asynccontextmanager
 async def open_session(
-    server_url: str, auth: LatchAuth | None, *, transport: Transport = "auto", mode: str = "auto"
+    server_url: str,
+    auth: LatchAuth | None,
+    *,
+    transport: Transport = "auto",
+    mode: str = "auto",
+    seconds: float | None = None,
 ) -> AsyncIterator[Client]:
-    """A connected `mcp.Client` for `server_url`. "auto" takes SSE for an address that ends in /sse.
+    """A connected `mcp.Client` for `server_url`.
 
-    mode: as the official client's: "auto" asks for the stateless era and falls back to `initialize`.
-    Raises `LatchError`s and `McpError`s unwrapped from the exception groups of the transports.
+    transport: "auto" takes SSE for an address that ends in /sse, and after streamable HTTP has
+    failed in the way servers fail that only have SSE. mode: as the official client's, "auto" asks
+    for the stateless era and falls back to `initialize`. seconds: how long to wait for an answer.
+    Raises `LatchError` and the client's own errors, taken out of the transports' exception groups.
     """
-    from mcp import Client
-    from mcp.client.sse import sse_client
-    from mcp.client.streamable_http import streamable_http_client
-    from mcp.shared._httpx_utils import create_mcp_http_client
+    from mcp.shared.exceptions import MCPError
 
-    if transport == "auto":
-        is_sse = urlsplit(server_url).path.rstrip("/").endswith("/sse")
-        transport = "sse" if is_sse else "streamable-http"
+    is_sse = urlsplit(server_url).path.rstrip("/").endswith("/sse")
+    first = "sse" if transport == "sse" or (transport == "auto" and is_sse) else "streamable-http"
+    opened = False
     try:
-        if transport == "sse":
-            async with Client(sse_client(server_url, auth=auth), mode=mode) as client:
-                yield client
-        else:
-            async with create_mcp_http_client(auth=auth) as http:
-                streams = streamable_http_client(server_url, http_client=http)
-                async with Client(streams, mode=mode) as client:
-                    yield client
+        async with _client(server_url, auth, sse=first == "sse", mode=mode, seconds=seconds) as it:
+            opened = True
+            yield it
+        return
+    except BaseExceptionGroup as group:
+        raise _unwrapped(group, server_url) from group
+    except MCPError as refused:
+        old = transport == "auto" and not is_sse and refused.error.message in LIKE_AN_SSE_SERVER
+        if opened or not old or (auth is not None and auth.trouble is not None):
+            raise
+    try:
+        async with _client(server_url, auth, sse=True, mode=mode, seconds=seconds) as it:
+            yield it
     except BaseExceptionGroup as group:
         raise _unwrapped(group, server_url) from group
 
 
+@asynccontextmanager
+async def _client(
+    server_url: str, auth: LatchAuth | None, *, sse: bool, mode: str, seconds: float | None
+) -> AsyncIterator[Client]:
+    from mcp import Client, Implementation
+    from mcp.client.sse import sse_client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+
+    me = Implementation(name="mcplatch", version=__version__)
+    async with AsyncExitStack() as stack:
+        if sse:
+            streams = sse_client(server_url, auth=auth)
+        else:
+            http = await stack.enter_async_context(create_mcp_http_client(auth=auth))
+            streams = streamable_http_client(server_url, http_client=http)
+        client = Client(streams, mode=mode, read_timeout_seconds=seconds, client_info=me)
+        yield await stack.enter_async_context(client)
+
+
+def is_connection_lost(trouble: Exception) -> bool:
+    """Whether an error of the client means that the session is over, not that the server said
+    no.
+    """
+    code = getattr(getattr(trouble, "error", None), "code", None)
+    return code == CONNECTION_CLOSED or type(trouble).__name__ in (
+        "ClosedResourceError",
+        "BrokenResourceError",
+    )
+
+
 def _unwrapped(group: BaseExceptionGroup, server_url: str) -> BaseException:
-    """The one failure worth telling: ours first, then what the network said, then whatever it was."""
+    """The one failure worth telling: ours first, then what the network said, then whatever it
+    was.
+    """
     import httpx2
 
     leaves = list(_leaves(group))

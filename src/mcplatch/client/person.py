@@ -44,7 +44,9 @@ class LoopbackPerson:
         self._listener: Listener | None = None
 
     def ready(self, server_url: str, scope: tuple[str, ...]) -> None:
-        """Raises `SignInNeeded` at once when there is neither a terminal nor a $BROWSER to turn to."""
+        """Raises `SignInNeeded` at once when there is neither a terminal nor a $BROWSER to turn
+        to.
+        """
         if surroundings.has_terminal():
             return
         if not self._open_browser or surroundings.browser_command() is None:
@@ -127,7 +129,7 @@ class LoopbackPerson:
         self._say("If the browser is on another machine, paste the address it ends up at here:")
         while True:
             line = (await _read_line()).strip()
-            if line.startswith(redirect_uri.partition("?")[0]) or line.startswith("?"):
+            if line.startswith((redirect_uri, "?")):
                 return line
             if line:
                 self._say(f"That is not it: it begins with {redirect_uri}?")

@@ -22,7 +22,8 @@ from mcplatch.protocol.token_response import parse_token_error
 
 SOFTWARE_ID = "6d63706c-6174-4368-8000-636c69656e74"
 GRANT_TYPES = ("authorization_code", "refresh_token")
-METHODS = ("none", "client_secret_basic", "client_secret_post")
+# The body before the header: servers that offer both have been seen to read only the body.
+METHODS = ("none", "client_secret_post", "client_secret_basic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ def register(
 def build_registration(
     *, client_name: str, redirect_uris: tuple[str, ...], method: str, scope: tuple[str, ...]
 ) -> dict[str, Any]:
-    """The client metadata (RFC 7591 section 2) of this program, which runs on a person's machine."""
+    """The client metadata (RFC 7591 section 2) of this program, which runs on a person's
+    machine.
+    """
     body: dict[str, Any] = {
         "client_name": client_name,
         "redirect_uris": list(redirect_uris),
@@ -118,7 +121,9 @@ def build_registration(
 def build_metadata_document(
     url: str, *, client_name: str, path: str = "/callback"
 ) -> dict[str, Any]:
-    """The client metadata document to publish at `url`, so that servers know this client (CL-21)."""
+    """The client metadata document to publish at `url`, so that servers know this client
+    (CL-21).
+    """
     hosts = ("localhost", "127.0.0.1", "[::1]")
     body = build_registration(
         client_name=client_name,
@@ -138,9 +143,9 @@ def choose_method(offered: tuple[str, ...], *, has_secret: bool | None) -> str:
     """
     if has_secret is False:
         return "none"
-    usable = METHODS[1:] if has_secret else METHODS
     if not offered:
-        return usable[0]
+        return "client_secret_basic" if has_secret else "none"
+    usable = METHODS[1:] if has_secret else METHODS
     return next((method for method in usable if method in offered), usable[0])
 
 

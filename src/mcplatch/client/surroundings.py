@@ -4,9 +4,10 @@ reads them.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+
+from mcplatch.environment import variable
 
 STORE_KEY = "MCPLATCH_STORE_KEY"
 HOME = "MCPLATCH_HOME"
@@ -14,34 +15,34 @@ HOME = "MCPLATCH_HOME"
 
 def store_key() -> str | None:
     """The secret that seals the wallet, if the person set one."""
-    return os.environ.get(STORE_KEY) or None
+    return variable(STORE_KEY)
 
 
 def wallet_directory() -> Path:
     """Where the wallet lives: MCPLATCH_HOME, else the platform's place for a person's data."""
-    if home := os.environ.get(HOME):
+    if home := variable(HOME):
         return Path(home)
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(variable("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        base = Path(variable("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "mcplatch"
 
 
 def browser_command() -> str | None:
     """$BROWSER, when set."""
-    return os.environ.get("BROWSER") or None
+    return variable("BROWSER")
 
 
 def has_display() -> bool:
     """Whether a window could open in front of the person who runs this."""
-    if os.environ.get("SSH_CONNECTION"):
+    if variable("SSH_CONNECTION"):
         return False
     if sys.platform in ("win32", "darwin"):
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return bool(variable("DISPLAY") or variable("WAYLAND_DISPLAY"))
 
 
 def has_terminal() -> bool:
@@ -51,4 +52,4 @@ def has_terminal() -> bool:
 
 def wants_color() -> bool:
     """Colour only on a terminal, and never against NO_COLOR."""
-    return "NO_COLOR" not in os.environ and sys.stdout.isatty()
+    return variable("NO_COLOR") is None and sys.stdout.isatty()

@@ -19,7 +19,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Fetch `url`. With `head_only` the body is not read: the answer may be a stream without end."""
+    """Fetch `url`. With `head_only` the body is not read: the answer may be a stream without
+    end.
+    """
 
     url: str
     accept: str = JSON

@@ -22,7 +22,9 @@ def plain(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """`text` with its line breaks and tabs kept and every other control or format character gone."""
+    """`text` with its line breaks and tabs kept and every other control or format character
+    gone.
+    """
     text = _SEQUENCE.sub("", text.replace("\r\n", "\n"))
     return "".join(
         character

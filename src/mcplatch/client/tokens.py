@@ -1,4 +1,6 @@
-"""Talks to the token and revocation endpoints (RFC 6749 sections 4.1.3 and 6, RFC 7009, RFC 8707)."""
+"""Talks to the token and revocation endpoints (RFC 6749 sections 4.1.3 and 6, RFC 7009, RFC
+8707).
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,7 @@ def read_tokens(reply: Reply, issuer: str, server_url: str) -> TokenAnswer:
     answer = parse_token_answer(reply.body)
     if isinstance(answer, Refusal):
         raise Untrusted(
-            f"{issuer} gave a token that cannot be used: {answer.reason.sentence} ({answer.detail})",
+            f"{issuer} gave no usable token: {answer.reason.sentence} ({answer.detail})",
             next_step=f"Ask whoever runs {issuer}.",
         )
     return answer

@@ -38,7 +38,6 @@ _log = logging.getLogger(__name__)
 
 MAGIC = b"mcplatch-sealed-1"
 DEFAULT_ACCOUNT = "default"
-LOCK_SECONDS = 60.0
 
 
 class Wallet:
@@ -112,7 +111,9 @@ class Wallet:
         return next(fitting, None)
 
     def keep(self, credential: Credential) -> None:
-        """Stores it before anybody uses it. Another issuer's sign-in to the same server is dropped."""
+        """Stores it before anybody uses it. Another issuer's sign-in to the same server is
+        dropped.
+        """
         self._write(self._path_of(credential), to_json(credential))
         for path, other in list(self._all()):
             same = (other.server_url, other.account) == (credential.server_url, credential.account)

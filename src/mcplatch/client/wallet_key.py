@@ -60,7 +60,9 @@ def open_wallet_key(
     find_keyring: Callable[[], Keyring | None],
     draw: Draw,
 ) -> WalletKey:
-    """The wallet's key, made on first use. Raises `WalletTrouble` when its place does not answer."""
+    """The wallet's key, made on first use. Raises `WalletTrouble` when its place does not
+    answer.
+    """
     if store_key is not None:
         return WalletKey(_stretch(directory, store_key, draw), f"a file sealed with {STORE_KEY}")
     with holding_here(directory / "wallet.lock", seconds=KEYRING_SECONDS * 2):
