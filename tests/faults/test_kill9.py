@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.flow import Answer, Broken, Held, Interrupted, Wire
-from tests.faults.server import PERSON, RESOURCE, SECRET, Server, make_server
+from tests.outside.flow import Answer, Broken, Held, Interrupted, Wire
 from tests.outside.form_browser import Browser
+from tests.outside.served import PERSON, SECRET, Server, make_server
 
 pytestmark = pytest.mark.slow
 
+RESOURCE = "http://localhost:49153/mcp"  # nobody has to be there
 CLIENTS = 6
 MOMENTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.1, 3.0)  # of the time the requests take
 
@@ -31,7 +32,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
         database = f"sqlite:///{tmp_path}/killed.db"
     else:
         database = request.getfixturevalue("postgres_url")
-    made = make_server(tmp_path, database)
+    made = make_server(tmp_path, database, RESOURCE)
     made.program.start()
     yield made
     made.program.stop()

@@ -1,12 +1,11 @@
-"""Runs the official MCP conformance suite case by case and writes docs/reference/conformance.md.
+"""The official MCP conformance suite, case by case: run it, and read what it says.
 
-Modes: `client` (our client against the suite's servers) and `authorization` (the suite against our
-authorization server). `python -m tests.outside.conformance` measures; `--write` writes the page too.
+Modes: `client` (our client against the suite's servers), `authorization` (the suite against our
+authorization server) and `server` (the suite against an MCP server behind our guard).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -14,34 +13,21 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 from tests.outside.form_browser import Person, deliver, visit
-from tests.outside.stack import Target, demonstration, get_json
-from tests.outside.toolbox import (
-    CONFORMANCE,
-    HERE,
-    MODULES,
-    NODE,
-    ROOT,
-    Ran,
-    install,
-    run,
-    surroundings,
-    unused_port,
-)
+from tests.outside.stack import Target, get_json
+from tests.outside.toolbox import CONFORMANCE, HERE, NODE, Ran, run, unused_port
 
-PAGE = ROOT / "docs" / "reference" / "conformance.md"
 EXPECTED = HERE / "expected-failures.toml"
 CLIENT_COMMAND = f"{sys.executable} -m mcplatch.client.conformance"
 WIRES = ("2025-11-25", "2026-07-28")
+PREFIX = {"client": "", "authorization": "authorization-server-", "server": "server-"}
 BAD = ("FAILURE", "WARNING")
 ORDER = ("FAILURE", "WARNING", "SKIPPED", "SUCCESS", "INFO")
-AT_ONCE = 2  # more than two at a time and the suite's own time limits are what fails
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,11 +80,24 @@ def list_cases(env: Mapping[str, str]) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def list_server_cases() -> tuple[Case, ...]:
+    """Read what each revision requires of a server, from the suite's frozen lists."""
+    cases = []
+    for wire in WIRES:
+        text = (CONFORMANCE.parent.parent / "requirements" / f"{wire}.yaml").read_text()
+        required = re.search(r"^server:\n((?:  - \S+\n)+)", text, re.MULTILINE)
+        assert required, text
+        names = re.findall(r"- (\S+)", required[1])
+        cases += [Case("server", name, wire) for name in names]
+    return tuple(cases)
+
+
 def judge(case: Case, results: Path, ran: Ran) -> Judged:
     """Read what the suite wrote down; an exit code that no failed check explains is a failure too."""
     checks: dict[str, str] = {}
     for written in results.rglob("checks.json"):
-        if case.scenario not in str(written.relative_to(results)):
+        folder = str(written.parent.relative_to(results))
+        if not re.fullmatch(re.escape(PREFIX[case.mode] + case.scenario) + r"-\d{4}-.*", folder):
             continue
         for check in json.loads(written.read_text(encoding="utf-8")):
             worst = min(check["status"], checks.get(check["id"], "INFO"), key=ORDER.index)
@@ -107,7 +106,7 @@ def judge(case: Case, results: Path, ran: Ran) -> Judged:
     if not failing and ran.code != 0:
         failing = ["exit-code"]
     judged = [name for name, status in checks.items() if status not in {"INFO", "SKIPPED"}]
-    if not judged and not failing:
+    if not checks:
         failing = ["nothing-was-checked"]
     return Judged(case, len(judged), tuple(failing), f"{ran.out[-6000:]}\n{ran.err[-3000:]}")
 
@@ -136,6 +135,15 @@ def run_authorization(cases: list[Case], target: Target, env: Mapping[str, str])
         told += ["--spec-version", cases[0].wire, "-o", results]
         ran = run_with_person(told, env, target)
         return [judge(case, Path(results), Ran(0, ran.out, "")) for case in cases]
+
+
+def run_server(url: str, wire: str, env: Mapping[str, str]) -> list[Judged]:
+    """Let the suite judge the MCP server at `url` by what the revision `wire` requires of it."""
+    with tempfile.TemporaryDirectory() as results:
+        told = ["server", "--url", url, "--requirements", wire, "-o", results]
+        ran = run([str(NODE), str(CONFORMANCE), *told], dict(env), seconds=200)
+        cases = [case for case in list_server_cases() if case.wire == wire]
+        return [judge(case, Path(results), Ran(0, ran.out, ran.err)) for case in cases]
 
 
 def run_with_person(told: list[str], env: Mapping[str, str], target: Target) -> Ran:
@@ -180,25 +188,6 @@ def register(issuer: str, redirect_uri: str) -> str:
         return str(json.load(answer)["client_id"])
 
 
-def measure(target: Target, folder: Path) -> dict[Case, Judged]:
-    """Run every case, two at a time, each with a home of its own."""
-    cases = list_cases(surroundings(folder))
-    by_wire: dict[tuple[str, str], list[Case]] = {}
-    for case in cases:
-        alone = case.scenario if case.mode == "client" else ""
-        by_wire.setdefault((case.wire, alone), []).append(case)
-
-    def run_some(some: list[Case]) -> list[Judged]:
-        home = Path(tempfile.mkdtemp(dir=folder))
-        if some[0].mode == "client":
-            return [run_client(some[0], surroundings(home))]
-        return run_authorization(some, target, surroundings(home))
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        judged = {one.case: one for some in pool.map(run_some, by_wire.values()) for one in some}
-    return {case: judged[case] for case in cases}
-
-
 def read_expected(path: Path = EXPECTED) -> dict[Case, Expected]:
     """Read the failures we know of; each must say why."""
     known: dict[Case, Expected] = {}
@@ -218,83 +207,3 @@ def complaint(judged: Judged, known: Mapping[Case, Expected]) -> str:
     new = sorted(set(judged.failing) - set(wanted))
     gone = sorted(set(wanted) - set(judged.failing))
     return f"{judged.case}: fails anew {new}, no longer fails {gone}\n{judged.said}"
-
-
-def version() -> str:
-    package = json.loads((MODULES / "@modelcontextprotocol/conformance/package.json").read_text())
-    return str(package["version"])
-
-
-def mark_of(judged: Judged | None) -> str:
-    if judged is None:
-        return ""
-    good = judged.checks - len(judged.failing)
-    return f"{'FAILS' if judged.failing else 'passes'} {good}/{judged.checks}"
-
-
-def score(results: Iterable[Judged]) -> str:
-    scenarios: dict[str, bool] = {}
-    for judged in results:
-        name = judged.case.scenario
-        scenarios[name] = scenarios.get(name, True) and not judged.failing
-    return f"{sum(scenarios.values())} of {len(scenarios)}"
-
-
-def table(results: list[Judged]) -> list[str]:
-    """One row a scenario, one column a wire; "passes 18/18" counts the suite's checks by id."""
-    by_case = {judged.case: judged for judged in results}
-    wires = sorted({judged.case.wire for judged in results})
-    names = list(dict.fromkeys(judged.case.scenario for judged in results))
-    lines = ["| scenario | " + " | ".join(wires) + " |", "|---" * (len(wires) + 1) + "|"]
-    for name in names:
-        cells = [mark_of(by_case.get(Case(results[0].case.mode, name, wire))) for wire in wires]
-        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
-    return lines
-
-
-def render(results: list[Judged], known: Mapping[Case, Expected]) -> str:
-    """Write the page docs/reference/conformance.md from what was measured."""
-    lines = [
-        "# Conformance",
-        "",
-        "Generated by `python -m tests.outside.conformance --write`; do not edit by hand.",
-        "",
-        f"Suite: `@modelcontextprotocol/conformance` {version()}. A warning counts as a failure.",
-        "A scenario passes when it passes on every wire that it exists on.",
-    ]
-    titles = {"client": "Client, `auth/` scenarios", "authorization": "Authorization server"}
-    for mode, title in titles.items():
-        some = [judged for judged in results if judged.case.mode == mode]
-        if some:
-            lines += ["", f"## {title}: {score(some)} scenarios pass", "", *table(some)]
-    failed = [judged for judged in results if judged.failing]
-    if failed:
-        lines += ["", "## What fails, and why", ""]
-    for judged in failed:
-        why = known.get(judged.case)
-        reason = why.because if why else "not explained: this is a fault of ours"
-        names = ", ".join(f"`{name}`" for name in judged.failing)
-        lines.append(f"- `{judged.case.scenario}` ({judged.case.wire}): {names}. {reason}")
-    return "\n".join(lines) + "\n"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the page")
-    given = parser.parse_args()
-    install()
-    with tempfile.TemporaryDirectory() as folder, demonstration(Path(folder)) as target:
-        results = list(measure(target, Path(folder)).values())
-    known = read_expected()
-    page = render(results, known)
-    print(page)
-    if given.write:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page, encoding="utf-8")
-    complaints = [text for text in (complaint(judged, known) for judged in results) if text]
-    print("\n\n".join(complaints))
-    return 1 if complaints else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

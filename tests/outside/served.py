@@ -12,7 +12,6 @@ from tests.outside.form_browser import Person
 from tests.outside.stack import Program, script, server_environment
 from tests.outside.toolbox import unused_port
 
-RESOURCE = "http://localhost:49153/mcp"
 SECRET = "a secret of the resource server"
 PERSON = Person("ann", "correct horse battery staple")
 CONFIG = """
@@ -51,14 +50,14 @@ class Server:
         self.program.start()
 
 
-def make_server(folder: Path, database: str) -> Server:
+def make_server(folder: Path, database: str, resource: str) -> Server:
     """Write a configuration, add the person; the server is not started yet."""
     port = unused_port()
     issuer = f"http://localhost:{port}"
     file = folder / "mcplatch.toml"
     key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
     text = CONFIG.format(
-        issuer=issuer, key=key, port=port, database=database, resource=RESOURCE, secret=SECRET
+        issuer=issuer, key=key, port=port, database=database, resource=resource, secret=SECRET
     )
     file.write_text(text, encoding="utf-8")
     env = server_environment(folder, MCPLATCH_CONFIG=str(file))
