@@ -17,7 +17,7 @@ RESOURCE_MALFORMED = Reason(
     "RFC 8707 2",
 )
 
-_RESOURCE = re.compile(r"(https?)://([^/?#\s\\@]+)([^#\s\\]*)", re.IGNORECASE)
+_RESOURCE = re.compile(r"(https?)://([^/?#\s\\@]+)((?:[/?][^#\s\\]*)?)", re.IGNORECASE)
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
