@@ -20,9 +20,20 @@ def command(*, auto: bool, no_browser: bool) -> None:
     Starts the authorization server, an MCP server and a client on loopback and tells what happens,
     from the first refusal to access taken back. Ctrl-C ends it; nothing is kept.
     """
+    from mcplatch.client import surroundings
+
+    if not auto and not surroundings.has_terminal() and surroundings.browser_command() is None:
+        raise Stop(
+            "There is no terminal and no browser for a person to use.",
+            Exit.SIGN_IN_NEEDED,
+            next_step="mcplatch demo --auto plays the person too",
+        )
+    _play(auto=auto, open_browser=not no_browser)
+
+
+def _play(*, auto: bool, open_browser: bool) -> None:
     from rich.console import Console
 
-    from mcplatch.client import surroundings
     from mcplatch.client.errors import LatchError
     from mcplatch.demo.account import account
     from mcplatch.demo.play import play_itself, play_with_person
@@ -36,13 +47,7 @@ def command(*, auto: bool, no_browser: bool) -> None:
         if asyncio.run(play_itself(console, person)):
             raise SystemExit(Exit.SERVER_FAULT)
         return
-    if not surroundings.has_terminal() and surroundings.browser_command() is None:
-        raise Stop(
-            "There is no terminal and no browser for a person to use.",
-            Exit.SIGN_IN_NEEDED,
-            next_step="mcplatch demo --auto plays the person too",
-        )
-    playing = play_with_person(console, person, open_browser=not no_browser, until=until_signal)
+    playing = play_with_person(console, person, open_browser=open_browser, until=until_signal)
     try:
         asyncio.run(playing)
     except LatchError as stopped:

@@ -9,6 +9,13 @@ from typing import Any
 
 import click
 
+from mcplatch.client.account import Account as Kept
+from mcplatch.client.errors import LatchError
+from mcplatch.client.person import LoopbackPerson
+from mcplatch.client.shell import Shell
+from mcplatch.client.sign_in_request import SignInRequest
+from mcplatch.client.terminal import plain
+from mcplatch.client.wallet import Wallet
 from mcplatch.demo import serving
 from mcplatch.demo.account import PASSWORD_VARIABLE, Account, account
 from mcplatch.demo.guarded import PATHS, Transport, guarded, resource_address
@@ -22,7 +29,7 @@ Command = Callable[..., Any]
 
 AUTH_SERVER = "http://localhost:9000"
 RESOURCE = "http://localhost:8001/mcp"
-_SETTINGS = {"show_default": True, "context_settings": {"help_option_names": ["-h", "--help"]}}
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 def _port(default: int, variable: str | None = None) -> Callable[[Command], Command]:
@@ -50,7 +57,7 @@ def _user_scope(variable: str) -> Callable[[Command], Command]:
     return click.option("--scope", envvar=variable, default=USER, hidden=True)
 
 
-@click.command("mcp-simple-auth-as", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("mcp-simple-auth-as", context_settings=_HELP)
 @_port(9000)
 @click.option(
     "--resource",
@@ -88,7 +95,7 @@ def authorization_server(port: int, resource: str, scope: str) -> None:
     _serve(run())
 
 
-@click.command("mcp-simple-auth-rs", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("mcp-simple-auth-rs", context_settings=_HELP)
 @_port(8001, "MCP_RESOURCE_PORT")
 @click.option(
     "--auth-server",
@@ -158,7 +165,7 @@ def resource_server(
     _serve(run())
 
 
-@click.command("mcp-simple-auth-legacy", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("mcp-simple-auth-legacy", context_settings=_HELP)
 @_port(8000)
 @_transport()
 @_user_scope("MCP_MCP_SCOPE")
@@ -177,6 +184,39 @@ def legacy_server(port: int, transport: Transport, scope: str) -> None:
             ]
 
     _serve(run())
+
+
+@click.command("mcp-simple-auth-client", context_settings=_HELP)
+@click.option(
+    "--server-port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    envvar="MCP_SERVER_PORT",
+    show_default=True,
+    help="Port of the MCP server on this machine; also MCP_SERVER_PORT.",
+)
+@click.option(
+    "--transport-type",
+    default="streamable_http",
+    envvar="MCP_TRANSPORT_TYPE",
+    show_default=True,
+    help="streamable_http, or anything else for SSE; also MCP_TRANSPORT_TYPE.",
+)
+def client(server_port: int, transport_type: str) -> None:
+    """Sign in to the demonstration's MCP server and use its tools.
+
+    Commands: list, call <tool> [json], quit.
+    """
+    wants_http = transport_type.replace("-", "_") == "streamable_http"
+    transport: Transport = "streamable-http" if wants_http else "sse"
+    server_url = f"http://localhost:{server_port}{PATHS[transport]}"
+    wallet = Wallet(say=lambda line: click.echo(line, err=True))
+    there = Kept(SignInRequest(server_url), wallet, person=LoopbackPerson())
+    try:
+        Shell(there, input, click.echo, transport=transport).run()
+    except LatchError as trouble:
+        click.echo(f"{plain(trouble.what)}\n  next: {plain(trouble.next_step)}", err=True)
+        raise SystemExit(trouble.exit_code) from None
 
 
 def _person() -> Account:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from mcplatch.client.listener import Listener
 from mcplatch.client.talk import Visit
@@ -31,9 +32,9 @@ class ScriptedPerson:
         """Always there."""
 
     async def listen(self, preferred: str | None) -> str:
-        """The redirect URI that the browser will come back to."""
+        """The redirect URI that the browser will come back to, the preferred one if it is free."""
         if self._listener is None:
-            self._listener = Listener()
+            self._listener = Listener(port=urlsplit(preferred or "").port or 0)
             await self._listener.open()
         return self._listener.redirect_uri
 

@@ -29,7 +29,7 @@ from mcplatch.demo.story import ACTS, REQUIRED, TAKING_BACK, Story
 from mcplatch.demo.tap import Tap
 from mcplatch.moment import Moment, clock
 
-ISSUER_PORT, SERVER_PORT = 9000, 8001
+PORTS = (9000, 8001)
 SETTLE_SECONDS = 0.2
 
 
@@ -43,9 +43,11 @@ class Stage:
     folder: Path
 
 
-async def play_itself(console: Console, person: Account) -> list[str]:
+async def play_itself(
+    console: Console, person: Account, ports: tuple[int, int] = PORTS
+) -> list[str]:
     """The story with a scripted person; answers what did not happen, nothing if all went well."""
-    async with _stage(console, person) as stage:
+    async with _stage(console, person, ports) as stage:
         story = Story(stage.narrator, stage.issuer, stage.server_url, stage.folder)
         scripted = ScriptedPerson(person, story.expects)
         try:
@@ -72,7 +74,7 @@ async def play_with_person(
 
     Raises the client's `LatchError` when nobody signs in.
     """
-    async with _stage(console, person) as stage:
+    async with _stage(console, person, PORTS) as stage:
         telling = asyncio.create_task(_told_to(stage, open_browser=open_browser))
         stopping = asyncio.ensure_future(until())
         await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -101,11 +103,10 @@ async def _told_to(stage: Stage, *, open_browser: bool) -> None:
 
 
 @asynccontextmanager
-async def _stage(console: Console, person: Account) -> AsyncIterator[Stage]:
+async def _stage(console: Console, person: Account, ports: tuple[int, int]) -> AsyncIterator[Stage]:
     """Both servers up, each looked on by the narrator; all of it gone at the end."""
     narrator = Narrator(console)
-    issuer_at = _listener(ISSUER_PORT, narrator)
-    server_at = _listener(SERVER_PORT, narrator)
+    issuer_at, server_at = (_listener(port, narrator) for port in ports)
     issuer = serving.address_of(issuer_at)
     resource = f"{serving.address_of(server_at)}/mcp"
     announced = (Announced(resource, Moment(clock()).secret()),)

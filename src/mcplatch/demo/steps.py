@@ -124,12 +124,12 @@ def _answered(exchange: Exchange) -> bool:
 
 
 def _says_refused(exchange: Exchange) -> str:
-    return f"{exchange.method} {exchange.path} without a token: 401, and where to ask for one"
+    return f"{exchange.method} {exchange.path} without a token: 401, and where to ask"
 
 
 def _says_resource(exchange: Exchange) -> str:
     servers = exchange.answered_json.get("authorization_servers", [])
-    return f"the MCP server names its authorization server: {', '.join(map(str, servers))}"
+    return f"it names its authorization server: {', '.join(map(str, servers))}"
 
 
 def _says_registered(exchange: Exchange) -> str:
@@ -139,28 +139,29 @@ def _says_registered(exchange: Exchange) -> str:
 
 def _says_request(exchange: Exchange) -> str:
     scope = exchange.query.get("scope", "the default scope")
-    return f"the browser opens the authorization page: {scope}, with PKCE and resource"
+    return f"the browser asks for “{scope}”, with PKCE and resource"
 
 
 def _says_allowed(exchange: Exchange) -> str:
-    scope = exchange.form.get("scope", "what is always included")
-    return f"you allow it ({scope}); the way back carries code, state and iss"
+    ticked = exchange.form.get("scope")
+    did = f"you tick “{ticked}” and allow it" if ticked else "you allow it"
+    return f"{did}: code, state and iss go back"
 
 
 def _says_tokens(exchange: Exchange) -> str:
     given = exchange.answered_json
     seconds = given.get("expires_in", "?")
-    return f"the code becomes an access token for {seconds} s, scope {given.get('scope', '?')}"
+    return f"the code becomes a token for {seconds} s, scope “{given.get('scope', '?')}”"
 
 
 def _says_active(exchange: Exchange) -> str:
     audience = exchange.answered_json.get("aud", "?")
-    return f"the MCP server has the token checked: active, made for {audience}"
+    return f"the token is checked: active, for {audience}"
 
 
 def _says_needs_more(exchange: Exchange) -> str:
     scope = challenge_value(exchange, "scope")
-    return f"{tool_called(exchange) or 'the tool'} is refused: 403, it needs scope “{scope}”"
+    return f"{tool_called(exchange) or 'the tool'} is refused: 403, it needs “{scope}”"
 
 
 def _says_called(exchange: Exchange) -> str:
@@ -178,7 +179,7 @@ _OF_MCP_SERVER: Final = (
         "token-refused",
         "RFC 6750 3.1",
         _refused_token,
-        _told("the MCP server refuses the token: 401 invalid_token"),
+        _told("the MCP server refuses it: 401 invalid_token"),
     ),
     Step("resource-metadata", "RFC 9728 3", _resource_metadata, _says_resource),
     Step("tool-called", "MCP tools/call", _answered, _says_called),
@@ -196,7 +197,7 @@ _OF_AUTHORIZATION_SERVER: Final = (
         "wrong-password",
         "NIST 800-63B",
         _wrong_password,
-        _told("a wrong password is refused on the page, which stays where it is"),
+        _told("a wrong password is refused on the page, which stays"),
     ),
     Step("signed-in", "argon2id", _signed_in, _told("the right password signs you in")),
     Step(
@@ -229,14 +230,14 @@ _OF_AUTHORIZATION_SERVER: Final = (
         "token-dead",
         "RFC 7662 2",
         lambda exchange: _introspected(exchange, active=False),
-        _told("the MCP server has the token checked: no longer active"),
+        _told("the token is checked: no longer active"),
     ),
     Step("revoked", "RFC 7009 2", _revocation, _told("the client gives its token back")),
     Step(
         "disconnected",
         "RFC 7009 1",
         _disconnected,
-        _told("you disconnect the app on the page of connected apps"),
+        _told("you disconnect the client on the page of connected apps"),
     ),
 )
 STEPS: Final = (*_OF_MCP_SERVER, *_OF_AUTHORIZATION_SERVER)

@@ -1,0 +1,127 @@
+"""The story of the demonstration, whole: every step on a real answer of real servers."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mcplatch.demo.account import Account
+from mcplatch.demo.play import play_itself
+from mcplatch.demo.story import REQUIRED
+
+pytestmark = pytest.mark.anyio
+ADA = Account("ada", "correct horse battery staple", made_up=False)
+
+
+async def test_the_story_happens_from_the_first_refusal_to_access_taken_back() -> None:
+    told = io.StringIO()
+    console = Console(file=told, width=100, force_terminal=False)
+    assert await play_itself(console, ADA, ports=(0, 0)) == []
+    text = told.getvalue()
+    assert "all 19 steps happened" in text
+    assert sum(map(len, REQUIRED.values())) == 19
+    order = [
+        "POST /mcp without a token: 401",
+        "RFC 9728",
+        "RFC 8414",
+        "RFC 7591",
+        "a wrong password is refused on the page",
+        "the right password signs you in",
+        "RFC 9207",
+        "the code becomes a token",
+        "RFC 7662",
+        "get_time runs",
+        "admin-action is refused: 403",
+        "you tick “admin” and allow it",
+        "admin-action runs",
+        "you disconnect the client",
+        "401 invalid_token",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+
+
+async def test_a_password_that_somebody_chose_is_not_shown() -> None:
+    told = io.StringIO()
+    assert await play_itself(Console(file=told, width=100), ADA, ports=(0, 0)) == []
+    assert ADA.password not in told.getvalue()
+
+
+@pytest.mark.slow
+def test_the_command_plays_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = _demo("--auto", tmp=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 19 steps happened" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_said_and_replaced(tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind(("127.0.0.1", 9000))
+            held.listen()
+        except OSError:
+            pass  # somebody else has it, which is the same
+        done = _demo("--auto", tmp=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "port 9000 is in use here" in done.stdout
+
+
+@pytest.mark.slow
+def test_without_terminal_and_browser_it_says_what_to_do_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = _demo(tmp=tmp_path)
+    assert done.returncode == 3
+    assert "mcplatch demo --auto" in done.stderr
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything(tmp_path: Path, asked: signal.Signals) -> None:
+    browser = {"BROWSER": "true"}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mcplatch", "demo"],
+        env=_environment(tmp_path) | browser,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "RFC 7591" in line:
+            break
+    assert list(tmp_path.iterdir()) != []
+    running.send_signal(asked)
+    rest = running.communicate(timeout=10)[0]
+    assert "Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def _environment(tmp: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return kept | {"TMPDIR": str(tmp), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+
+
+def _demo(*arguments: str, tmp: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mcplatch", "demo", *arguments],
+        env=_environment(tmp),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
