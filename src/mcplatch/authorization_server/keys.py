@@ -12,7 +12,7 @@ from typing import Any
 from mcplatch import jose
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment
-from mcplatch.records import AuditEvent, SigningKey
+from mcplatch.records import AuditEvent, Deployment, SigningKey
 from mcplatch.seal import derive_key, seal, unseal
 from mcplatch.store.port import Change, Forget, Put, Replace, Store, Transaction
 
@@ -20,6 +20,7 @@ ALGORITHM = "ES256"
 MOST_KEYS = 32
 SKEW = 60
 PURPOSE = "signing keys"
+FIRST_KEY = "first-signing-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,15 @@ async def load_ring(store: Store, secret_key: bytes, policy: Policy) -> KeyRing:
 
 
 def _make_first(transaction: Transaction, secret_key: bytes) -> None:
+    """Makes a key if none can sign. Nodes that start together meet at one row, and one wins."""
     present = transaction.all(SigningKey, limit=MOST_KEYS)
-    if not any(not _is_retired(record, transaction.now) for record in present):
-        fresh = new_key(secret_key, Moment(transaction.now), active_at=transaction.now)
-        transaction.apply((Put(fresh), _event(transaction.now, "key-created", fresh)))
+    if any(not _is_retired(record, transaction.now) for record in present):
+        return
+    fresh = new_key(secret_key, Moment(transaction.now), active_at=transaction.now)
+    known = transaction.one(Deployment, lock=True, name=FIRST_KEY)
+    first = Deployment(name=FIRST_KEY, value=fresh.kid)
+    claim = Put(first) if known is None else Replace(known, first)
+    transaction.apply((claim, Put(fresh), _event(transaction.now, "key-created", fresh)))
 
 
 def new_key(secret_key: bytes, moment: Moment, *, active_at: int) -> SigningKey:

@@ -1,0 +1,96 @@
+"""The sweeper: what has run out goes, what still says no to somebody stays."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from mcplatch.authorization_server.policy import DAY, HOUR
+from mcplatch.authorization_server.sweep import PIECE, plan, sweep
+from mcplatch.records import (
+    AuthorizationCode,
+    Bucket,
+    Client,
+    Grant,
+    Interaction,
+    RefreshToken,
+    Session,
+)
+from mcplatch.store.port import Put, Store, Sweep
+from tests.world import NOW, POLICY, client, code, grant, house, refresh_token
+
+pytestmark = pytest.mark.anyio
+
+
+def session(name: str, expires_at: int) -> Session:
+    return Session(
+        session_hash=name, user_id="u", created_at=0, authenticated_at=0, expires_at=expires_at
+    )
+
+
+def interaction(name: str, expires_at: int) -> Interaction:
+    return Interaction(
+        interaction_id=name,
+        browser_hash="b",
+        client_id="c",
+        client_digest="d",
+        redirect_uri="http://localhost/",
+        scope=(),
+        resource="r",
+        code_challenge="x",
+        created_at=0,
+        expires_at=expires_at,
+    )
+
+
+@pytest.mark.requirement("AS-87")
+async def test_what_ran_out_goes_and_the_rest_stays(store: Store) -> None:
+    now = int(time.time())
+    lifetimes = POLICY.lifetimes
+    old, young = now - lifetimes.refresh_absolute - DAY, now - 60
+    records = [
+        interaction("old", now - 2 * HOUR),
+        interaction("young", young),
+        session("old", now - 2 * DAY),
+        session("young", young),
+        code(code_hash="old", expires_at=old),
+        code(code_hash="young", expires_at=young, spent_at=young),
+        refresh_token(token_hash="old", expires_at=old),
+        refresh_token(token_hash="young", expires_at=young, rotated_at=young),
+        grant(grant_id="old", expires_at=old),
+        grant(grant_id="young", expires_at=young),
+        Bucket(key="old", full_at=(now - 2 * HOUR) * 1000),
+        Bucket(key="young", full_at=now * 1000),
+        client(client_id="old", expires_at=now - 5),
+        client(client_id="young", expires_at=now + HOUR),
+        client(client_id="forever"),
+    ]
+    await store.settle(lambda t: t.apply(map(Put, records)))
+    assert await sweep(await house(store)) == 7
+    for kind, key in (
+        (Interaction, "interaction_id"),
+        (Session, "session_hash"),
+        (AuthorizationCode, "code_hash"),
+        (RefreshToken, "token_hash"),
+        (Grant, "grant_id"),
+        (Bucket, "key"),
+    ):
+        left = await store.look(lambda t, kind=kind: t.all(kind))  # type: ignore[misc]
+        assert [getattr(found, key) for found in left] == ["young"]
+    clients = await store.look(lambda t: t.all(Client))
+    assert {found.client_id for found in clients} == {"young", "forever"}
+
+
+async def test_more_than_a_piece_goes_in_pieces(store: Store) -> None:
+    crowd = [Put(session(f"s{number}", 1)) for number in range(PIECE + 10)]
+    await store.settle(lambda t: t.apply(crowd))
+    assert await sweep(await house(store)) == PIECE + 10
+
+
+def test_every_piece_is_bounded() -> None:
+    for step in plan(NOW, POLICY.lifetimes):
+        assert isinstance(step, Sweep)
+        assert 0 < step.limit <= PIECE
+        assert replace(step, before=0) != step
