@@ -21,6 +21,7 @@ from tests.outside.toolbox import unused_port
 
 SECONDS_TO_START = 30.0
 SECONDS_TO_STOP = 10.0
+SECONDS_TO_MEET = 1.5  # the authorization server looks once a second for resource servers
 
 
 @dataclass(slots=True)
@@ -133,7 +134,11 @@ def demonstration(folder: Path) -> Iterator[Target]:
     env = server_environment(folder, MCP_DEMO_USERNAME=name, MCP_DEMO_PASSWORD=password)
     issuing = Program(
         "authorization server",
-        [script("mcp-simple-auth-as"), f"--port={issuer_port}"],
+        [
+            script("mcp-simple-auth-as"),
+            f"--port={issuer_port}",
+            f"--resource={origin}/mcp",
+        ],
         env,
         f"{issuer}/.well-known/oauth-authorization-server",
         folder / "authorization-server.log",
@@ -151,6 +156,7 @@ def demonstration(folder: Path) -> Iterator[Target]:
         folder / "resource-server.log",
     )
     with running(issuing, serving):
+        time.sleep(SECONDS_TO_MEET)
         yield Target(f"{origin}/mcp", issuer, name, password, (issuing, serving))
 
 

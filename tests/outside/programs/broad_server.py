@@ -142,7 +142,9 @@ def with_token(app: App, token: str) -> App:
 
 
 def main(port: int) -> None:
-    server = MCPServer("broad", request_state_security=RequestStateSecurity(keys=[os.urandom(32)]))
+    server = MCPServer(
+        "broad", version="1", request_state_security=RequestStateSecurity(keys=[os.urandom(32)])
+    )
     add_tools(server)
     add_prompts(server)
     add_resources(server)

@@ -176,7 +176,8 @@ await step("an older refresh token used again ends the grant", async () => {
   return before(Number(staleness), () => isDead(third.access_token));
 });
 await step("another client's refresh token is refused and stays good for its owner", async () => {
-  const [owner, other] = [await register("none"), await register("none")];
+  const [owner, other] = [await register("none"), await register("none", callback, { client_name: "another" })];
+  expect(owner.client.client_id !== other.client.client_id, "two clients, one id");
   const tokens = await signIn(owner);
   await invalidGrant(() => refresh(other, tokens.refresh_token));
   return (await refresh(owner, tokens.refresh_token)).token_type;
