@@ -65,11 +65,12 @@ async def load_ring(store: Store, secret_key: bytes, policy: Policy) -> KeyRing:
 
 def _make_first(transaction: Transaction, secret_key: bytes) -> None:
     """Makes a key if none can sign. Nodes that start together meet at one row, and one wins."""
+    known = transaction.one(Deployment, lock=True, name=FIRST_KEY)
+    # Read only now that the row is held: another node's key is in the table before its claim is.
     present = transaction.all(SigningKey, limit=MOST_KEYS)
     if any(not _is_retired(record, transaction.now) for record in present):
         return
     fresh = new_key(secret_key, Moment(transaction.now), active_at=transaction.now)
-    known = transaction.one(Deployment, lock=True, name=FIRST_KEY)
     first = Deployment(name=FIRST_KEY, value=fresh.kid)
     claim = Put(first) if known is None else Replace(known, first)
     transaction.apply((claim, Put(fresh), _event(transaction.now, "key-created", fresh)))
