@@ -50,6 +50,7 @@ class Latch:
     with the issuers' published keys, or by asking the issuer when `introspection` is given.
     baseline: scopes every call needs. connect: scopes a first sign-in asks for. words: a scope to
     what it allows, in plain language. hierarchy: a broad scope to the narrower ones it includes.
+    resources, prompts: their addresses and names, or patterns, to scopes; tools come with the server.
     jwks_uri: where the keys are, if not where the metadata says. Raises ValueError when an address
     or a scope cannot be used.
     """
@@ -62,6 +63,8 @@ class Latch:
         connect: str | Iterable[str] | None = None,
         words: Mapping[str, str] | None = None,
         hierarchy: Mapping[str, Iterable[str]] | None = None,
+        resources: Rules | None = None,
+        prompts: Rules | None = None,
         hide: Hide = "unobtainable",
         introspection: Introspection | None = None,
         jwks_uri: str | None = None,
@@ -79,6 +82,7 @@ class Latch:
         self._baseline = _scopes(baseline)
         self._connect = None if connect is None else _scopes(connect)
         self._hierarchy = {broad: _scopes(narrow) for broad, narrow in (hierarchy or {}).items()}
+        self._resources, self._prompts = _table(resources), _table(prompts)
         self._hide = hide
         self._empty = self.policy()
 
@@ -156,9 +160,10 @@ class Latch:
 
     def policy(self, tools: Rules | None = None, default: Rule | None = None) -> Policy:
         """The compiled policy for a table of tools. Raises ValueError, naming the rule at fault."""
-        table = None if tools is None else {name: _rule(rule) for name, rule in tools.items()}
         return make_policy(
-            tools=table,
+            tools=_table(tools),
+            resources=self._resources,
+            prompts=self._prompts,
             default=default,
             baseline=self._baseline,
             connect=self._connect,
@@ -214,5 +219,7 @@ def _scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
     return (scopes,) if isinstance(scopes, str) else tuple(scopes)
 
 
-def _rule(rule: Rule | Need) -> Rule:
-    return rule.scopes if isinstance(rule, Need) else rule
+def _table(rules: Rules | None) -> dict[str, Rule] | None:
+    if rules is None:
+        return None
+    return {name: r.scopes if isinstance(r, Need) else r for name, r in rules.items()}
