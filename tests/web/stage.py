@@ -32,7 +32,13 @@ STATE = "af0ifjsldkj"
 SCOPES = (
     Scope("profile", "Know your user name", baseline=True, tools=("whoami",)),
     Scope("events:read", "See your events", tools=("list_events", "get_event")),
-    Scope("events:write", "Create and edit events", group="change", ticked=False, tools=("move_event",)),
+    Scope(
+        "events:write",
+        "Create and edit events",
+        group="change",
+        ticked=False,
+        tools=("move_event",),
+    ),
     Scope("events:delete", "Delete events", group="delete", ticked=True, tools=("delete_event",)),
 )
 ALL_SCOPES = " ".join(scope.name for scope in SCOPES)
@@ -234,7 +240,9 @@ def authorization_query(**changes: str | None) -> str:
         "code_challenge": challenge_of(world.VERIFIER),
         "code_challenge_method": "S256",
     }
-    return urlencode([(name, value) for name, value in (usual | changes).items() if value is not None])
+    return urlencode(
+        [(name, value) for name, value in (usual | changes).items() if value is not None]
+    )
 
 
 def _page(response: httpx2.Response) -> Page:

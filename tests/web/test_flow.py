@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from mcplatch.authorization_server import token
 from mcplatch.moment import digest
-from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction, Session
-from mcplatch.store.port import Store
+from mcplatch.records import (
+    AuditEvent,
+    AuthorizationCode,
+    Client,
+    Grant,
+    Interaction,
+    Session,
+)
+from mcplatch.store.port import Replace, Store
 from tests.web.stage import (
     CALENDAR,
     CALLBACK,
@@ -37,7 +45,8 @@ async def test_the_whole_way(stage: Stage, ana: Person) -> None:
     assert consent.title == "Allow Claude Code to use Team Calendar? · Example Works"
     returning = await ana.decide(consent)
     assert (returning.status, returning.location) == (200, None)
-    assert returning.refresh is not None and returning.refresh.startswith(CALLBACK + "?code=")
+    assert returning.refresh is not None
+    assert returning.refresh.startswith(CALLBACK + "?code=")
     assert (returning.answer["state"], returning.answer["iss"]) == (STATE, ISSUER)
 
     grant = await stage.only(Grant)
@@ -133,7 +142,8 @@ async def test_an_answer_that_is_none_shows_the_question_again(
     page = await ana.consent()
     sent = {"csrf": page.form("/consent").controls[0].value, "decision": "allow"} | fields
     again = await ana.post(page.form("/consent").action, sent)
-    assert again.status == 200 and words in again.text
+    assert again.status == 200
+    assert words in again.text
     assert again.title.startswith("Error: ")
     assert await stage.all(Grant) == []
     assert (await ana.decide(again)).refresh is not None
@@ -149,14 +159,16 @@ async def test_nothing_ticked_is_not_an_answer(ana: Person, stage: Stage) -> Non
 @pytest.mark.requirement("AS-23", "AS-25")
 async def test_deny_is_told_to_the_client(stage: Stage, ana: Person) -> None:
     page = await ana.decide(await ana.consent(), "deny")
-    assert page.status == 200 and "You denied access" in page.text
+    assert page.status == 200
+    assert "You denied access" in page.text
     assert page.answer["error"] == "access_denied"
     assert (page.answer["state"], page.answer["iss"]) == (STATE, ISSUER)
-    assert await stage.all(Grant) == [] and await stage.all(AuthorizationCode) == []
+    assert await stage.all(Grant) == []
+    assert await stage.all(AuthorizationCode) == []
     event = await stage.only(AuditEvent, kind="consent")
     assert (event.outcome, event.user_id, event.client_id) == ("refused", "user-ana", "client-1")
     # The page offers to think again: the same request, a new question.
-    again = await ana.get(page.html.partition('<a href="/authorize?')[0] and _again(page.html))
+    again = await ana.get(_again(page.html))
     assert "Allow Claude Code to use Team Calendar?" in again.text
     assert (await ana.decide(again)).answer["state"] == STATE
 
@@ -308,7 +320,8 @@ async def test_once_the_code_is_spent_the_page_leads_nowhere(stage: Stage, ana: 
         stage.house,
     )
     again = await ana.decide(consent)
-    assert again.refresh is None and code not in again.html
+    assert again.refresh is None
+    assert code not in again.html
     assert "already answered" in again.title
 
 
@@ -322,9 +335,6 @@ async def test_only_digests_of_secrets_are_kept(stage: Stage, ana: Person) -> No
 
 
 async def test_an_interaction_that_ran_out(stage: Stage, ana: Person) -> None:
-    from dataclasses import replace
-
-    from mcplatch.store.port import Replace
 
     consent = await ana.consent()
     pending = await stage.only(Interaction)
@@ -333,15 +343,12 @@ async def test_an_interaction_that_ran_out(stage: Stage, ana: Person) -> None:
     for page in (await ana.get(consent.url), await ana.decide(consent)):
         if page.status == 303:
             page = await ana.get(page.location or "")
-        assert page.status == 410 and "run out" in page.title
+        assert page.status == 410
+        assert "run out" in page.title
     assert await stage.all(Grant) == []
 
 
 async def test_a_client_that_changed_while_the_person_decided(stage: Stage, ana: Person) -> None:
-    from dataclasses import replace
-
-    from mcplatch.records import Client
-    from mcplatch.store.port import Replace
 
     consent = await ana.consent()
     client = await stage.only(Client)
@@ -349,7 +356,8 @@ async def test_a_client_that_changed_while_the_person_decided(stage: Stage, ana:
         lambda t: t.apply((Replace(client, replace(client, digest="another")),))
     )
     page = await ana.decide(consent)
-    assert page.status == 400 and "changed while it was waiting" in page.title
+    assert page.status == 400
+    assert "changed while it was waiting" in page.title
     assert await stage.all(Grant) == []
 
 
@@ -362,14 +370,17 @@ async def test_use_another_account(stage: Stage, ana: Person) -> None:
     assert "Signed in as ben" in as_ben.text
     # The page that was shown to Ana is no answer of Ben's.
     stale = await ana.decide(consent)
-    assert stale.status == 403 and await stage.all(Grant) == []
+    assert stale.status == 403
+    assert await stage.all(Grant) == []
     await ana.decide(as_ben)
     assert (await stage.only(Grant)).user_id == "user-ben"
 
 
 async def test_a_request_may_come_by_post(ana: Person) -> None:
     pairs = [(n, v) for n, (v,) in parse_qs(authorization_query()).items()]
-    page = await ana.post("/authorize", pairs, sec_fetch_site="cross-site", origin="https://app.example")
+    page = await ana.post(
+        "/authorize", pairs, sec_fetch_site="cross-site", origin="https://app.example"
+    )
     assert "Sign in to allow Claude Code" in page.title
 
 
@@ -377,5 +388,6 @@ async def test_private_scheme_target(stage: Stage, ana: Person) -> None:
     address = "cursor://anysphere.cursor-mcp/oauth/callback"
     await stage.put(app_client(client_id="cursor", redirect_uris=(address,)))
     page = await ana.decide(await ana.consent(client_id="cursor", redirect_uri=address))
-    assert page.refresh is not None and page.refresh.startswith(address + "?code=")
+    assert page.refresh is not None
+    assert page.refresh.startswith(address + "?code=")
     assert urlsplit(page.refresh).scheme == "cursor"

@@ -52,7 +52,8 @@ async def begin(request: Request, front: Front) -> Response:
         view = answers.no_redirect_view(
             outcome.reason, outcome.client, outcome.presented_redirect_uri
         )
-        return front.page(view, outcome.reason.status)
+        # 401 would need a challenge, and clients take 400 to mean that they must register anew.
+        return front.page(view, 400 if outcome.reason.status == 401 else outcome.reason.status)
     if isinstance(outcome, authorize.SentBack):
         return await _tell(request, front, outcome.client, outcome.reason, outcome.return_to)
     interaction = outcome.interaction
