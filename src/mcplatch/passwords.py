@@ -75,7 +75,7 @@ class Passwords:
             same = self._hasher.verify(stored or self._nobody, typed)
         except (VerificationError, InvalidHashError):
             return Checked(False)
-        if stored is None or not fits:
+        if not stored or not fits:
             return Checked(False)
         stale = self._hasher.check_needs_rehash(stored)
         return Checked(same, self._hasher.hash(typed) if stale else None)
