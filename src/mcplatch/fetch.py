@@ -71,17 +71,50 @@ class FetchRules:
     authorities. With `proxy` (`http://host:port`) every fetch but those goes through that proxy,
     which then resolves names and decides what may be reached; only configuration turns it on.
     One URL is fetched at most `burst` times in a row and then once every `refill_seconds`.
+    `at_once` fetches for strangers run side by side, and `known_at_once` for clients that people
+    use already: a flood of the first does not keep out the second.
     """
 
     body_bytes: int = 5 * 1024
     total_seconds: float = 5.0
     connect_seconds: float = 2.0
     at_once: int = 32
+    known_at_once: int = 8
     burst: int = 20
     refill_seconds: float = 3.0
     loopback_hosts: frozenset[str] = frozenset()
     ca_file: Path | None = None
     proxy: str | None = None
+
+
+class _Lane:
+    """Places for fetches that run side by side, and threads for their look-ups.
+
+    Threads of its own: a stranger's slow name server must use up neither those that hash passwords
+    nor those of clients that people use already.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self.taken = 0
+        self.threads = ThreadPoolExecutor(places, "fetch-resolve")
+
+    def is_full(self) -> bool:
+        return self.taken >= self.places
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+    async def ask_system(self, host: str, port: int) -> Sequence[str]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self.threads, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
+        )
+        return [str(entry[4][0]) for entry in found]
 
 
 class Fetch:
@@ -92,30 +125,37 @@ class Fetch:
         if rules.loopback_hosts and not is_loopback(issuer):
             raise ValueError("hosts on loopback are only allowed for an issuer on loopback")
         self._rules = rules
-        self._resolve = resolve or self._ask_system
-        self._threads = ThreadPoolExecutor(8, "fetch-resolve")
+        self._resolve = resolve
+        self._strangers = _Lane(rules.at_once)
+        self._known = _Lane(rules.known_at_once)
         self._tls = httpx2.create_ssl_context(trust_env=False)
         if rules.ca_file is not None:
             self._tls.load_verify_locations(cafile=rules.ca_file)
-        self._under_way = 0
         self._settled_at: OrderedDict[str, float] = OrderedDict()
         self._fresh_until: OrderedDict[str, float] = OrderedDict()
 
     def close(self) -> None:
         """Stops waiting for look-ups still under way."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lane in (self._strangers, self._known):
+            lane.threads.shutdown(wait=False, cancel_futures=True)
 
-    async def get(self, url: str, *, accept: str = "application/json") -> Fetched | FetchFailed:
-        """The answer to one GET of `url`, or why there is none. The content type is not checked."""
+    async def get(
+        self, url: str, *, accept: str = "application/json", known: bool = False
+    ) -> Fetched | FetchFailed:
+        """The answer to one GET of `url`, or why there is none. The content type is not checked.
+
+        `known` is for a URL that somebody relies on already (see `FetchRules`).
+        """
+        lane = self._known if known else self._strangers
         uri = read_uri(url)
         if uri is None or uri.scheme != "https":
             return FetchFailed(FETCH_URL_REFUSED, "" if uri is None else uri.host)
-        if self._under_way >= self._rules.at_once or self._is_too_often(url):
+        if lane.is_full() or self._is_too_often(url):
             return FetchFailed(FETCH_TOO_OFTEN, uri.host)
         try:
-            with self._counted():
+            with lane.place():
                 async with asyncio.timeout(self._rules.total_seconds):
-                    return await self._get(uri, accept)
+                    return await self._get(uri, accept, lane)
         except TimeoutError:
             return FetchFailed(FETCH_TOO_SLOW, uri.host)
 
@@ -132,13 +172,13 @@ class Fetch:
         if seconds > 0:
             _remember(self._fresh_until, url, asyncio.get_running_loop().time() + seconds)
 
-    async def _get(self, uri: RawUri, accept: str) -> Fetched | FetchFailed:
+    async def _get(self, uri: RawUri, accept: str, lane: _Lane) -> Fetched | FetchFailed:
         local = f"{uri.host}:{uri.port}" in self._rules.loopback_hosts
         if self._rules.proxy is not None and not local:
             if not _is_name_of_the_internet(uri.host):
                 return FetchFailed(FETCH_ADDRESS_REFUSED, uri.host)
             return await self._ask(uri, uri.host, accept, self._rules.proxy)
-        addresses = await self._addresses(uri)
+        addresses = await self._addresses(uri, lane)
         if not addresses:
             return FetchFailed(FETCH_NAME_UNKNOWN, uri.host)
         allowed = is_loopback_address if local else is_public
@@ -151,21 +191,15 @@ class Fetch:
                 break
         return found
 
-    async def _addresses(self, uri: RawUri) -> Sequence[str]:
+    async def _addresses(self, uri: RawUri, lane: _Lane) -> Sequence[str]:
         literal = address_in(uri.host)
         if literal is not None:
             return [str(literal)]
         try:
-            return list(dict.fromkeys(await self._resolve(uri.host, uri.port)))
+            resolve = self._resolve or lane.ask_system
+            return list(dict.fromkeys(await resolve(uri.host, uri.port)))
         except (OSError, UnicodeError):
             return []
-
-    async def _ask_system(self, host: str, port: int) -> Sequence[str]:
-        # Own threads: a stranger's slow name server must not use up those that hash passwords.
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM
-        )
-        return [str(entry[4][0]) for entry in found]
 
     async def _ask(
         self, uri: RawUri, address: str, accept: str, proxy: str | None
@@ -212,14 +246,6 @@ class Fetch:
         finally:
             await response.aclose()
         return Fetched(response.status_code, headers, bytes(body))
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
 
     def _is_too_often(self, url: str) -> bool:
         now = asyncio.get_running_loop().time()

@@ -197,6 +197,21 @@ async def test_only_so_many_at_once(authority: Authority) -> None:
         failed(await fetch.get("https://d.example/c"), door.FETCH_ADDRESS_REFUSED)
 
 
+@pytest.mark.requirement("AS-62")
+async def test_a_flood_of_strangers_leaves_room_for_who_is_known() -> None:
+    async def slow(host: str, port: int) -> Sequence[str]:
+        await asyncio.sleep(0.2 if host.startswith("slow") else 0)
+        return ["10.0.0.1"]
+
+    async with fetching(resolve=slow, at_once=3, known_at_once=1) as fetch:
+        flood = asyncio.gather(*(fetch.get(f"https://slow{n}.example/c") for n in range(9)))
+        await asyncio.sleep(0.05)
+        failed(await fetch.get("https://claude.example/c"), door.FETCH_TOO_OFTEN)
+        known = await fetch.get("https://claude.example/c", known=True)
+        failed(known, door.FETCH_ADDRESS_REFUSED)
+        await flood
+
+
 @asynccontextmanager
 async def proxying() -> AsyncIterator[Listener]:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mcplatch.protocol.redirect_uri import (
     KNOWN_PRIVATE_URIS,
+    REDIRECT_URI_ANSWERED,
     REDIRECT_URI_MALFORMED,
     REDIRECT_URI_NOT_LOOPBACK,
     REDIRECT_URI_SCHEME,
@@ -29,6 +30,7 @@ REGISTRABLE = [
     "https://app.example",
     "https://app.example/",
     "https://app.example:8443/cb?tenant=1&next=%2Fhome",
+    "https://app.example/cb?mystate=1&codec=x&statement",
     "https://xn--bcher-kva.example/cb",
     "https://203.0.113.9/cb",
     "https://[2001:db8::1]/cb",
@@ -154,6 +156,17 @@ def test_plain_http_only_on_loopback(uri: str) -> None:
     refusal = check_redirect_uri(uri, private_schemes=KNOWN_PRIVATE_URIS)
     assert refusal is not None
     assert refusal.reason is REDIRECT_URI_NOT_LOOPBACK
+
+
+@pytest.mark.requirement("AS-49")
+@pytest.mark.parametrize(
+    "query",
+    ["code=x", "a=1&code=x", "state=", "state", "iss=x&a=1", "error=x", "%63ode=x", "Code=x"],
+)
+def test_no_query_that_answers_already(query: str) -> None:
+    refusal = check_redirect_uri(f"https://app.example/cb?{query}", private_schemes=frozenset())
+    assert refusal is not None
+    assert refusal.reason is REDIRECT_URI_ANSWERED
 
 
 @pytest.mark.requirement("AS-49", "AS-50")

@@ -8,6 +8,7 @@ port it gets. `localhost` has the same freedom: outside RFC 8252, but what real 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from mcplatch.protocol.raw_uri import is_plain, read_uri
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -29,6 +30,12 @@ REDIRECT_URI_NOT_LOOPBACK = Reason(
     "A redirect URI must use https, or http on 127.0.0.1, [::1] or localhost.",
     "OAuth 2.1 2.3.1",
 )
+REDIRECT_URI_ANSWERED = Reason(
+    "redirect-uri-answered",
+    "invalid_redirect_uri",
+    "The query of a redirect URI must not have the parameters of an authorization response.",
+    "OAuth 2.1 4.1.2",
+)
 REDIRECT_URI_SCHEME = Reason(
     "redirect-uri-scheme",
     "invalid_redirect_uri",
@@ -41,6 +48,10 @@ _NEVER = frozenset(
     {"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "http", "https", "intent"}
     | {"javascript", "mailto", "res", "resource", "shell", "smb", "ssh", "tel", "vbscript"}
     | {"view-source", "ws", "wss"}
+)
+# A query that already has one would bring the client's page two answers, ours and a stranger's.
+_ANSWER = re.compile(
+    r"(?:^|[&;])(?:code|state|iss|error|error_description|error_uri|response)(?:[=&;]|$)"
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _LOOPBACK = re.compile(
@@ -67,6 +78,8 @@ def check_redirect_uri(text: str, *, private_schemes: frozenset[str]) -> Refusal
         return Refusal(REDIRECT_URI_MALFORMED)
     if uri.scheme == "http" and uri.host not in LOOPBACK_HOSTS:
         return Refusal(REDIRECT_URI_NOT_LOOPBACK, uri.host)
+    if _ANSWER.search(unquote(uri.query or "").lower()):
+        return Refusal(REDIRECT_URI_ANSWERED)
     return None
 
 

@@ -58,7 +58,8 @@ async def gather(
     known = await store.look(lambda transaction: transaction.one(Client, client_id=client_id))
     if known is not None and (known.blocked_at is not None or fetch.is_fresh(client_id)):
         return Evidence(client_id)
-    answer = await fetch.get(client_id)
+    relied_on = known is not None and known.last_used_at is not None
+    answer = await fetch.get(client_id, known=relied_on)
     if isinstance(answer, FetchFailed):
         recent = known is not None and (known.fetched_at or 0) > now - STANDS_IN_SECONDS
         if answer.reason is FETCH_TOO_OFTEN and recent:

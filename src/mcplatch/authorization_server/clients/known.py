@@ -16,21 +16,18 @@ NOT_KNOWN_HERE = Reason(
     "invalid_client",
     "This client is not known here. It may have to forget this server and register again.",
     "RFC 6749 5.2",
-    401,
 )
 NOT_WELCOME = Reason(
     "client-not-welcome",
     "invalid_client",
     "The operator of this server has blocked this client.",
     "OAuth 2.1 4.1.2.1",
-    401,
 )
 DOCUMENTS_OFF = Reason(
     "client-documents-off",
     "invalid_client",
     "This server does not accept clients by metadata document.",
     "CIMD 5",
-    401,
 )
 
 
