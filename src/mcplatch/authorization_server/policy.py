@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mcplatch.authorization_server.limits import Limit
 from mcplatch.protocol.resource_indicator import same_resource
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -75,6 +76,7 @@ class Policy:
     client_documents: bool = True
     private_redirect_uris: frozenset[str] = frozenset()
     most_retries: int = 10
+    registrations_per_address: Limit = Limit("registrations", 60, 60)
 
     def resource(self, identifier: str) -> Resource | None:
         """The resource that `identifier` names, in any tolerated spelling (AS-120)."""

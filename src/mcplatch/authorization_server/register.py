@@ -39,7 +39,6 @@ REGISTRATIONS_TOO_MANY = Reason(
 )
 
 # Outside suites and offices behind one address register dozens of clients in a minute.
-PER_ADDRESS = Limit("registrations", 60, 60)
 ALTOGETHER = Limit("registrations", 600, 60)
 
 
@@ -58,7 +57,7 @@ async def answer(
     house: House,
     *,
     address: str | None = None,
-    per_address: Limit = PER_ADDRESS,
+    per_address: Limit | None = None,
     altogether: Limit = ALTOGETHER,
 ) -> dict[str, object] | Refused:
     """The body of the 201 answer to a registration request, or the refusal (a 429 among them).
@@ -70,7 +69,8 @@ async def answer(
     metadata = parse_client_metadata(body, offer_of(house.policy))
     if isinstance(metadata, Refusal):
         return Refused(metadata.reason, detail=metadata.detail)
-    asked = ((per_address, subject_of(address)), (altogether, EVERYBODY))
+    of_one = per_address or house.policy.registrations_per_address
+    asked = ((of_one, subject_of(address)), (altogether, EVERYBODY))
 
     def work(transaction: Transaction) -> Registered | Refused:
         paid = pay(transaction, asked)

@@ -100,19 +100,22 @@ class _Reading:
             if one.default is dataclasses.MISSING:
                 self.mistakes.append(f"{at} is needed: {one.metadata['says']}")
                 return None
-            self.origins.append(Origin(at, shown(one.default), "default"))
-            return one.default
+            value = self._placed(one.default)
+            self.origins.append(Origin(at, shown(value), "default"))
+            return value
         if not isinstance(given, _Given):
             self.mistakes.append(f"{at} must be a value, not a table")
             return None
         try:
-            value = one.metadata["read"](given.value)
+            value = self._placed(one.metadata["read"](given.value))
         except ValueError as wrong:
             self.mistakes.append(f"{at} {wrong} ({given.source})")
             return None
-        value = self.folder / value if isinstance(value, Path) else value
         self.origins.append(Origin(at, shown(value), given.source))
         return value
+
+    def _placed(self, value: object) -> Any:
+        return self.folder / value if isinstance(value, Path) else value
 
     def _secret(self, key: str, tree: dict[str, Any], at: str) -> _Given | None:
         direct, named = tree.get(key), tree.get(f"{key}_file")

@@ -140,11 +140,8 @@ class Registration:
 class Limits:
     """How much one person, one address or one connection may ask for."""
 
-    sign_in_attempts: Rate = setting(rate, "Wrong passwords for one account.", Rate(10, 600))
-    sign_ins_per_address: Rate = setting(rate, "Sign-in attempts from one address.", Rate(120, 60))
-    registrations_per_address: Rate = setting(rate, "Registrations from one address.", Rate(60, 60))
-    token_requests_per_address: Rate = setting(
-        rate, "Token requests from one address.", Rate(600, 60)
+    registrations_per_address: Rate = setting(
+        rate, "Clients that register themselves from one address.", Rate(60, 60)
     )
     connections: int = setting(count, "Open connections; more are answered 503 and closed.", 2000)
     head_seconds: int = setting(duration, "How long a request's head may take to arrive.", 10)
@@ -163,6 +160,9 @@ class Config:
     )
     listen: Listen = setting(listen, "Where to accept connections.", Listen("127.0.0.1", 9000))
     database: str = setting(text, "sqlite:///FILE or postgresql://…", "sqlite:///mcplatch.db")
+    admin_socket: Path = setting(
+        path, "Where the operator's commands reach the running server.", Path("mcplatch.sock")
+    )
     operator_name: str = setting(
         text, "Who runs this server, for the pages people see.", "mcplatch"
     )
