@@ -15,6 +15,7 @@ from mcplatch.records import (
     Client,
     Grant,
     Interaction,
+    Record,
     RefreshToken,
     Session,
 )
@@ -50,7 +51,7 @@ async def test_what_ran_out_goes_and_the_rest_stays(store: Store) -> None:
     now = int(time.time())
     lifetimes = POLICY.lifetimes
     old, young = now - lifetimes.refresh_absolute - DAY, now - 60
-    records = [
+    records: list[Record] = [
         interaction("old", now - 2 * HOUR),
         interaction("young", young),
         session("old", now - 2 * DAY),
@@ -67,7 +68,7 @@ async def test_what_ran_out_goes_and_the_rest_stays(store: Store) -> None:
         client(client_id="young", expires_at=now + HOUR),
         client(client_id="forever"),
     ]
-    await store.settle(lambda t: t.apply(map(Put, records)))
+    await store.settle(lambda t: t.apply([Put(record) for record in records]))
     assert await sweep(await house(store)) == 7
     for kind, key in (
         (Interaction, "interaction_id"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,11 +14,18 @@ import pytest
 from mcplatch.authorization_server import introspect, revoke, token
 from mcplatch.authorization_server.client_authentication import client_secret_basic
 from mcplatch.authorization_server.decision import Refused
-from mcplatch.authorization_server.house import House
 from mcplatch.moment import digest
 from mcplatch.protocol.access_token import AccessTokenClaims
-from mcplatch.records import AccessToken, AuditEvent, AuthorizationCode, Grant, RefreshToken
+from mcplatch.records import AccessToken, AuditEvent, AuthorizationCode, RefreshToken
 from mcplatch.store.port import Put, Store, StoreDown, Transaction
+from tests.authorization_server.stage import (
+    EXCHANGE,
+    answered,
+    furnished,
+    reason_of,
+    refresh_form,
+    the_grant,
+)
 from tests.world import (
     ISSUER,
     MAIL,
@@ -29,59 +35,12 @@ from tests.world import (
     VERIFIER,
     basic,
     client,
-    code,
-    confidential,
     form,
-    grant,
-    house,
 )
 
 pytestmark = pytest.mark.anyio
 
 T = TypeVar("T")
-
-EXCHANGE = form(
-    grant_type="authorization_code",
-    code="code-1",
-    code_verifier=VERIFIER,
-    client_id="client-1",
-    redirect_uri="http://127.0.0.1:5000/callback",
-)
-
-
-def refresh_form(refresh_token: str, **more: str) -> Any:
-    return form(
-        grant_type="refresh_token", refresh_token=refresh_token, client_id="client-1", **more
-    )
-
-
-async def furnished(store: Store, **changes: Any) -> House:
-    """A house in which a person has just allowed client-1, and client-2 has a secret."""
-    now = int(time.time())
-    given = grant(created_at=now, expires_at=now + 9999999, **changes)
-    fresh = code(created_at=now, expires_at=now + 60)
-    await store.settle(
-        lambda t: t.apply((Put(client()), Put(confidential()), Put(given), Put(fresh)))
-    )
-    return await house(store)
-
-
-async def answered(asked: Any, at: House, authorization: str | None = None) -> dict[str, Any]:
-    body = await token.answer(asked, authorization, at)
-    assert isinstance(body, bytes), body
-    return dict(json.loads(body))
-
-
-async def reason_of(asked: Any, at: House, authorization: str | None = None) -> str:
-    refused = await token.answer(asked, authorization, at)
-    assert isinstance(refused, Refused)
-    return refused.reason.name
-
-
-async def the_grant(store: Store) -> Grant:
-    found = await store.look(lambda t: t.one(Grant, grant_id="grant-1"))
-    assert found is not None
-    return found
 
 
 @pytest.mark.requirement("AS-3", "AS-106", "AS-117", "AS-130", "AS-131", "AS-134")
@@ -290,105 +249,6 @@ def test_basic_reads_what_the_standard_client_writes() -> None:
     found = client_secret_basic.present(form(), basic("client 2/ü", SECRET))
     assert getattr(found, "client_id", None) == "client 2/ü"
     assert getattr(found, "secret", None) == SECRET
-
-
-# ── introspection and revocation ────────────────────────────────────────────────────────────────
-
-
-async def active(
-    at: House, access_token: str, by: str = NOTES, secret: str = "notes-secret"
-) -> Any:
-    return await introspect.answer(form(token=access_token), basic(by, secret), at)
-
-
-@pytest.mark.requirement("AS-141")
-async def test_introspection_tells_a_resource_server_about_its_own_tokens_only(
-    store: Store,
-) -> None:
-    at = await furnished(store)
-    body = await answered(EXCHANGE, at)
-    claims = await active(at, body["access_token"])
-    assert isinstance(claims, AccessTokenClaims)
-    assert (claims.sub, claims.aud, claims.grant_id) == ("user-1", (NOTES,), "grant-1")
-    assert await active(at, body["access_token"], MAIL, "mail-secret") is None
-    assert await active(at, body["refresh_token"]) is None
-    assert await active(at, body["access_token"] + "x") is None
-    assert await active(at, "x") is None
-
-
-@pytest.mark.requirement("AS-141")
-@pytest.mark.parametrize(
-    "header", [None, "Bearer x", basic(NOTES, "wrong"), basic("https://nobody.example/", "x")]
-)
-async def test_introspection_answers_nobody_else(store: Store, header: str | None) -> None:
-    at = await furnished(store)
-    refused = await introspect.answer(form(token="x"), header, at)
-    assert isinstance(refused, Refused)
-    assert refused.reason.status == 401
-
-
-@pytest.mark.requirement("AS-132", "AS-141")
-async def test_an_opaque_access_token_lives_by_its_row(store: Store) -> None:
-    at = await furnished(store, resource=MAIL, scope=("mail:read",))
-    body = await answered(EXCHANGE, at)
-    opaque = body["access_token"]
-    assert "." not in opaque
-    claims = await active(at, opaque, MAIL, "mail-secret")
-    assert isinstance(claims, AccessTokenClaims)
-    assert claims.scope == ("mail:read",)
-    assert await active(at, opaque) is None
-    assert await revoke.answer(form(token=opaque, client_id="client-1"), None, at) is None
-    assert await active(at, opaque, MAIL, "mail-secret") is None
-
-
-@pytest.mark.requirement("AS-140")
-async def test_a_refresh_token_takes_its_grant_along(store: Store) -> None:
-    at = await furnished(store)
-    body = await answered(EXCHANGE, at)
-    asked = form(token=body["refresh_token"], client_id="client-1", token_type_hint="nonsense")
-    assert await revoke.answer(asked, None, at) is None
-    assert await revoke.answer(asked, None, at) is None
-    assert await active(at, body["access_token"]) is None
-    assert await reason_of(refresh_form(body["refresh_token"]), at) == "refresh-grant-ended"
-    events = await store.look(lambda t: t.all(AuditEvent, kind="grant-revoked"))
-    assert len(events) == 1
-
-
-@pytest.mark.requirement("AS-140")
-async def test_an_access_token_goes_alone(store: Store) -> None:
-    at = await furnished(store)
-    body = await answered(EXCHANGE, at)
-    asked = form(token=body["access_token"], client_id="client-1")
-    assert await revoke.answer(asked, None, at) is None
-    assert await revoke.answer(asked, None, at) is None
-    assert await active(at, body["access_token"]) is None
-    assert (await the_grant(store)).revoked_at is None
-    again = await answered(refresh_form(body["refresh_token"]), at)
-    assert await active(at, again["access_token"]) is not None
-
-
-@pytest.mark.requirement("AS-140")
-@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-async def test_strangers_revoke_nothing(store: Store, kind: str) -> None:
-    at = await furnished(store)
-    body = await answered(EXCHANGE, at)
-    refused = await revoke.answer(form(token=body[kind]), basic("client-2", SECRET), at)
-    assert isinstance(refused, Refused)
-    assert refused.reason.name == "revocation-token-of-another-client"
-    assert await active(at, body["access_token"]) is not None
-    unknown = await revoke.answer(form(token="unknown", client_id="client-1"), None, at)
-    assert unknown is None
-    nobody = await revoke.answer(form(token="unknown"), None, at)
-    assert isinstance(nobody, Refused)
-    nothing = await revoke.answer(form(client_id="client-1"), None, at)
-    assert isinstance(nothing, Refused)
-    assert nothing.reason.name == "revocation-token-missing"
-
-
-async def test_introspection_without_a_token_is_a_mistake(store: Store) -> None:
-    refused = await introspect.answer(form(), basic(NOTES, "notes-secret"), await furnished(store))
-    assert isinstance(refused, Refused)
-    assert refused.reason.name == "introspection-token-missing"
 
 
 # ── breakdowns ──────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from mcplatch.authorization_server.client_authentication import (
     client_secret_basic,
 )
 from mcplatch.authorization_server.decision import Refused
+from mcplatch.authorization_server.guessing import GUESSES_TOO_MANY, count_guess, is_guessing
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import Policy, Resource
 from mcplatch.moment import digest
@@ -50,7 +51,7 @@ class Facts:
 
 
 async def answer(
-    form: Parameters, authorization: str | None, house: House
+    form: Parameters, authorization: str | None, house: House, *, address: str | None = None
 ) -> AccessTokenClaims | Refused | None:
     """The claims of an active token that is the caller's own, or None: inactive, and not a word
     why.
@@ -59,17 +60,39 @@ async def answer(
     """
     caller = authenticate_caller(form, authorization, house.policy)
     if isinstance(caller, Refusal):
-        return Refused(caller.reason)
+        return Refused(await _counted(caller, house, address))
     token = form.get("token")
     if token is None:
         return Refused(TOKEN_MISSING)
     signed = own_claims(token, house) if token.count(".") == 2 else None
-    facts, now = await house.store.look(lambda t: (read(t, token, signed, house.policy), t.now))
-    if facts is None or not is_active(facts, caller, house.policy, now):
-        return None
+
+    def looked(transaction: Transaction) -> Facts | Refused | None:
+        if is_guessing(transaction, caller.identifier, address):
+            return Refused(GUESSES_TOO_MANY)
+        facts = read(transaction, token, signed, house.policy)
+        return facts if facts and is_active(facts, caller, house.policy, transaction.now) else None
+
+    facts = await house.store.look(looked)
+    if facts is None or isinstance(facts, Refused):
+        return facts
     if facts.minted_with is not None:
         await house.store.settle(lambda t: _confirm(t, facts.grant, facts.claims))
     return facts.claims
+
+
+async def _counted(refusal: Refusal, house: House, address: str | None) -> Reason:
+    """The reason to give, once a wrong secret for a resource of ours is counted."""
+    resource = house.policy.resource(refusal.detail) if refusal.detail else None
+    if resource is None:
+        return refusal.reason
+
+    def guessed(transaction: Transaction) -> Reason:
+        if is_guessing(transaction, resource.identifier, address):
+            return GUESSES_TOO_MANY
+        count_guess(transaction, resource.identifier, address)
+        return refusal.reason
+
+    return await house.store.settle(guessed)
 
 
 def authenticate_caller(
@@ -82,7 +105,7 @@ def authenticate_caller(
     resource = policy.resource(credentials.client_id)
     expected = (resource.introspection_secret_hash if resource else None) or ""
     if not hmac.compare_digest(digest(credentials.secret), expected) or resource is None:
-        return Refusal(CALLER_UNKNOWN)
+        return Refusal(CALLER_UNKNOWN, credentials.client_id[:200])
     return resource
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mcplatch.authorization_server.access_tokens import GENERATION, own_claims
-from mcplatch.authorization_server.client_authentication import (
-    Credentials,
-    authenticate,
-    present,
-)
+from mcplatch.authorization_server.client_authentication import Credentials, present
 from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.grant_types import authorization_code
+from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
 from mcplatch.moment import digest
 from mcplatch.protocol.access_token import AccessTokenClaims
@@ -66,8 +63,7 @@ def _settle(
     signed: AccessTokenClaims | None,
     address: str | None,
 ) -> Refused | None:
-    found = transaction.one(Client, client_id=credentials.client_id)
-    client = authenticate(found, credentials)
+    client = admit(transaction, credentials, address)
     if isinstance(client, Refusal):
         return Refused(client.reason)
     facts = read(transaction, token, signed)

@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mcplatch.authorization_server.access_tokens import mint
-from mcplatch.authorization_server.client_authentication import (
-    Credentials,
-    authenticate,
-    present,
-)
+from mcplatch.authorization_server.client_authentication import Credentials, present
 from mcplatch.authorization_server.clients import used
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated, refused_event
 from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
+from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
 from mcplatch.moment import Moment
 from mcplatch.protocol.parameters import Parameters
@@ -78,8 +75,7 @@ def parse(
 
 
 def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Refused:
-    found = transaction.one(Client, client_id=asked.credentials.client_id)
-    client = authenticate(found, asked.credentials)
+    client = admit(transaction, asked.credentials, asked.address)
     if isinstance(client, Refusal):
         return Refused(client.reason)
     if asked.grant_type.NAME not in client.grant_types:
@@ -91,7 +87,12 @@ def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Ref
         return _refuse(transaction, decision, asked, moment)
     body, changes = _answered(decision, house, moment)
     transaction.apply(
-        (*decision.changes, *changes, _witness(decision, asked, moment), *_seen(client, house, moment))
+        (
+            *decision.changes,
+            *changes,
+            _witness(decision, asked, moment),
+            *_seen(client, house, moment),
+        )
     )
     return body
 

@@ -119,7 +119,7 @@ async def introspection_endpoint(call: Call, house: House) -> Reply:
     form = _form(call)
     if isinstance(form, Refusal):
         return refused(form.reason)
-    answered = await introspect.answer(form, call.authorization, house)
+    answered = await introspect.answer(form, call.authorization, house, address=call.address)
     if isinstance(answered, Refused):
         return refused(answered.reason, basic=True)
     return Reply(200, _json(introspection.build(answered)))
