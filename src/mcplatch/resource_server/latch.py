@@ -50,7 +50,7 @@ class Latch:
     with the issuers' published keys, or by asking the issuer when `introspection` is given.
     baseline: scopes every call needs. connect: scopes a first sign-in asks for. words: a scope to
     what it allows, in plain language. hierarchy: a broad scope to the narrower ones it includes.
-    resources, prompts: their addresses and names, or patterns, to scopes; tools come with the server.
+    resources, prompts: addresses and names, or patterns, to scopes; tools come with the server.
     jwks_uri: where the keys are, if not where the metadata says. Raises ValueError when an address
     or a scope cannot be used.
     """
