@@ -34,6 +34,7 @@ introspection_secret = "{secret}"
 [resource.scopes.user]
 description = "use the tools"
 tools = ["get_time"]
+{more}
 """
 
 
@@ -50,14 +51,20 @@ class Server:
         self.program.start()
 
 
-def make_server(folder: Path, database: str, resource: str) -> Server:
+def make_server(folder: Path, database: str, resource: str, more: str = "") -> Server:
     """Write a configuration, add the person; the server is not started yet."""
     port = unused_port()
     issuer = f"http://localhost:{port}"
     file = folder / "mcplatch.toml"
     key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
     text = CONFIG.format(
-        issuer=issuer, key=key, port=port, database=database, resource=resource, secret=SECRET
+        issuer=issuer,
+        key=key,
+        port=port,
+        database=database,
+        resource=resource,
+        secret=SECRET,
+        more=more,
     )
     file.write_text(text, encoding="utf-8")
     env = server_environment(folder, MCPLATCH_CONFIG=str(file))
