@@ -80,7 +80,9 @@ async def _client(
         else:
             http = await stack.enter_async_context(create_mcp_http_client(auth=auth))
             streams = streamable_http_client(server_url, http_client=http)
-        client = Client(streams, mode=mode, read_timeout_seconds=seconds, client_info=me)
+        # HTTP+SSE ended before the stateless era: to ask for that there is to send what none knows.
+        era = "legacy" if sse and mode == "auto" else mode
+        client = Client(streams, mode=era, read_timeout_seconds=seconds, client_info=me)
         yield await stack.enter_async_context(client)
 
 

@@ -144,22 +144,23 @@ def resource_server(
         listener = serving.listen(port)
         resource = resource_address(server_url or serving.address_of(listener), transport)
         with ExitStack() as notes:
-            secret = None
-            if tokens == "introspection":
-                secret = notes.enter_context(announced(meeting_place(), auth_server, resource))
+            secret = notes.enter_context(announced(meeting_place(), auth_server, resource))
             app = guarded(
                 auth_server,
                 resource,
                 transport,
                 user_scope=scope,
-                secret=secret,
+                secret=secret if tokens == "introspection" else None,
                 endpoint=introspection_endpoint or None,
             )
             async with serving.resource_server(listener, app):
                 yield [
                     ("MCP server", resource),
                     ("authorization server", auth_server),
-                    ("tokens are", "introspected" if secret else "verified here"),
+                    (
+                        "tokens are",
+                        "introspected" if tokens == "introspection" else "verified here",
+                    ),
                 ]
 
     _serve(run())
@@ -236,11 +237,12 @@ def _serve(server: AbstractAsyncContextManager[list[tuple[str, str]]]) -> None:
     """Run until Ctrl-C or SIGTERM; what cannot be started is one sentence and exit code 2."""
 
     async def until_told() -> None:
+        told = asyncio.create_task(until_signal())
         async with server as lines:
             for what, value in lines:
                 click.echo(f"  {what:<22}{value}")
             click.echo("  Ctrl-C ends it.")
-            await until_signal()
+            await told
 
     _run(until_told())
 
