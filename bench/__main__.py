@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chosen(asked: argparse.Namespace, console: Console) -> list[peers.Peer]:
-    chosen = [one for one in [ours.authorization_server()] if one]
+    chosen = [ours.authorization_server()]
     if asked.alone:
         return chosen
     modules = peers.npm_modules()

@@ -2,9 +2,85 @@
 
 from __future__ import annotations
 
-from bench.peers import Peer
+import asyncio
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote_plus
+
+from bench.machine import Server, free_port, interpreter, start
+from bench.peers import OURS, Peer
+from mcplatch import __version__
+from mcplatch.moment import Moment, clock
+from mcplatch.passwords import Passwords
+from mcplatch.records import User
+from mcplatch.store import open_store
+from mcplatch.store.port import Put
+
+RESOURCE = "http://localhost:8001/mcp"
+SECRET = secrets.token_urlsafe(32)
+PERSON = ("ada", "the password of the bench")
+
+# The limits of the defaults would stop the load of a bench, which comes from one address.
+CONFIGURATION = """
+issuer = "http://localhost:{port}"
+listen = "127.0.0.1:{port}"
+database = "sqlite:///{folder}/bench.db"
+admin_socket = "{folder}/admin.sock"
+secret_key_file = "{folder}/key"
+
+[limits]
+registrations_per_address = "1000000/1s"
+
+[[resource]]
+identifier = "{resource}"
+name = "Bench"
+introspection_secret_file = "{folder}/introspection"
+[resource.scopes.user]
+description = "use the tools"
+tools = ["echo"]
+baseline = true
+"""
 
 
-def authorization_server() -> Peer | None:
-    """Not there yet."""
-    return None
+def authorization_server() -> Peer:
+    """`mcplatch serve` on a new SQLite database, durable as it is by default."""
+    username, password = PERSON
+    return Peer(
+        f"{OURS} {__version__}",
+        "SQLite, FULL",
+        _launch,
+        resource=RESOURCE,
+        person=(("username", username), ("password", password)),
+        asker=f"{quote_plus(RESOURCE)}:{SECRET}",
+    )
+
+
+def _launch(logs: Path) -> Server:
+    port = free_port()
+    folder = logs / f"{OURS}-{port}"
+    folder.mkdir(mode=0o700)
+    (folder / "key").write_text(secrets.token_urlsafe(32))
+    (folder / "introspection").write_text(SECRET)
+    file = folder / "mcplatch.toml"
+    file.write_text(CONFIGURATION.format(port=port, folder=folder, resource=RESOURCE))
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, _add_person(f"sqlite:///{folder}/bench.db")).result()
+    command = [interpreter(), "-m", "mcplatch", "serve", "--config", str(file)]
+    return start(OURS, command, port, logs / f"{OURS}.log")
+
+
+async def _add_person(database: str) -> None:
+    username, password = PERSON
+    moment = Moment(clock())
+    store = open_store(database)
+    hashed = await Passwords().hash(password)
+    user = User(
+        user_id=moment.secret(12),
+        username=username,
+        name=username,
+        created_at=moment.now,
+        password_hash=hashed,
+    )
+    await store.settle(lambda transaction: transaction.apply([Put(user)]))
+    await store.close()
