@@ -144,17 +144,20 @@ class MemoryProvider:
 
 def sdk_app(provider: MemoryProvider, base_url: str, *, transport: str = "streamable-http") -> Any:
     """An MCP server with the official SDK's authorization server routes on one port."""
+    path = "/mcp" if transport == "streamable-http" else "/sse"
+    urls: dict[str, Any] = {"issuer_url": base_url, "resource_server_url": base_url + path}
+    known: Any = provider
     server = MCPServer(
         "sdk",
-        auth_server_provider=provider,
+        auth_server_provider=known,
         auth=AuthSettings(
-            issuer_url=base_url,
-            resource_server_url=base_url + ("/mcp" if transport == "streamable-http" else "/sse"),
+            **urls,
             client_registration_options=ClientRegistrationOptions(
                 enabled=True, valid_scopes=["user", "admin"], default_scopes=["user"]
             ),
             revocation_options=RevocationOptions(enabled=True),
             required_scopes=["user"],
+            validate_token_resource=True,
         ),
     )
 

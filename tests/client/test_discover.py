@@ -123,7 +123,8 @@ def test_metadata_of_another_resource_stops_it(named: str) -> None:
 
 @pytest.mark.requirement("CL-3", "CL-33")
 @pytest.mark.parametrize(
-    "named", [SERVER, "https://notes.example", "https://notes.example/", "HTTPS://Notes.example/mcp"]
+    "named",
+    [SERVER, "https://notes.example", "https://notes.example/", "HTTPS://Notes.example/mcp"],
 )
 def test_the_resource_is_kept_as_it_was_written(named: str) -> None:
     assert found(usual() | {PRM: as_json(resource(resource=named))}).resource == named
@@ -143,9 +144,7 @@ def test_a_server_that_wants_no_resource_gets_none() -> None:
         (None, "https://two.example", "https://two.example"),
     ],
 )
-def test_which_authorization_server(
-    pinned: str | None, chosen: str | None, expected: str
-) -> None:
+def test_which_authorization_server(pinned: str | None, chosen: str | None, expected: str) -> None:
     replies: dict[str, Answer] = {
         PRM: as_json(resource(authorization_servers=["https://one.example", "https://two.example"]))
     }

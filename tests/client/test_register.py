@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,11 @@ def registered(answer: Answer, seen: Play | None = None, **changes: object) -> R
 
 
 def held(**changes: object) -> Registration:
-    values = {"issuer": ISSUER, "client_id": "old", "token_endpoint_auth_method": "none"}
+    values: dict[str, Any] = {
+        "issuer": ISSUER,
+        "client_id": "old",
+        "token_endpoint_auth_method": "none",
+    }
     return Registration(**{**values, "kind": "dynamic", "redirect_uri": REDIRECT_URI, **changes})
 
 

@@ -50,9 +50,7 @@ def signed_in(
     redirect_uri: str = REDIRECT_URI,
 ) -> Credential:
     talk = sign_in(request or SignInRequest(SERVER), hint, memory or Notebook(), still())
-    return play(
-        talk, replies or usual(), seen or Play(), person=person, redirect_uri=redirect_uri
-    )
+    return play(talk, replies or usual(), seen or Play(), person=person, redirect_uri=redirect_uri)
 
 
 def test_everything_a_later_run_needs_is_kept() -> None:

@@ -82,10 +82,11 @@ def test_without_a_resource_none_is_sent() -> None:
     assert "resource" not in seen.forms(TOKEN)[0]
 
 
-@pytest.mark.requirement("CL-55")
+@pytest.mark.requirement("CL-25", "CL-55")
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_grant_that_is_gone_is_an_answer(status: int) -> None:
-    assert refreshed(as_json({"error": "invalid_grant"}, status)) == GrantGone()
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client"])
+def test_a_grant_that_is_gone_is_an_answer(status: int, error: str) -> None:
+    assert refreshed(as_json({"error": error}, status)) == GrantGone()
 
 
 @pytest.mark.requirement("CL-55")
@@ -98,7 +99,7 @@ def test_a_grant_that_is_gone_is_an_answer(status: int) -> None:
         (down(), Unreachable),
         (Reply("", 400, (), b"<html>"), ServerFault),
         (Reply("", 302, (("location", "https://evil.example"),)), ServerFault),
-        (as_json({"error": "invalid_client"}, 401), Denied),
+        (as_json({"error": "unauthorized_client"}, 400), Denied),
         (Reply("", 200, (), b"{}"), Untrusted),
     ],
 )

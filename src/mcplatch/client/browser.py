@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import threading
 import webbrowser
 from urllib.parse import urlsplit
 
@@ -47,7 +48,7 @@ def _start(command: str, url: str) -> bool:
     if not any("%s" in word for word in words):
         argv.append(url)
     try:
-        subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -56,4 +57,6 @@ def _start(command: str, url: str) -> bool:
         )
     except OSError:
         return False
+    # Somebody has to take note of its end, or it stays in the process table.
+    threading.Thread(target=process.wait, daemon=True).start()
     return True

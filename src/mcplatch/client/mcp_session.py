@@ -41,27 +41,23 @@ async def open_session(
     for the stateless era and falls back to `initialize`. seconds: how long to wait for an answer.
     Raises `LatchError` and the client's own errors, taken out of the transports' exception groups.
     """
-    from mcp.shared.exceptions import MCPError
-
     is_sse = urlsplit(server_url).path.rstrip("/").endswith("/sse")
-    first = "sse" if transport == "sse" or (transport == "auto" and is_sse) else "streamable-http"
+    sse = transport == "sse" or (transport == "auto" and is_sse)
     opened = False
     try:
-        async with _client(server_url, auth, sse=first == "sse", mode=mode, seconds=seconds) as it:
+        async with _client(server_url, auth, sse=sse, mode=mode, seconds=seconds) as client:
             opened = True
-            yield it
+            yield client
         return
-    except BaseExceptionGroup as group:
-        raise _unwrapped(group, server_url) from group
-    except MCPError as refused:
-        old = transport == "auto" and not is_sse and refused.error.message in LIKE_AN_SSE_SERVER
-        if opened or not old or (auth is not None and auth.trouble is not None):
-            raise
+    except Exception as trouble:
+        failure = _unwrapped(trouble, server_url)
+        if opened or sse or transport != "auto" or not _is_like_an_sse_server(failure, auth):
+            raise failure from trouble
     try:
-        async with _client(server_url, auth, sse=True, mode=mode, seconds=seconds) as it:
-            yield it
-    except BaseExceptionGroup as group:
-        raise _unwrapped(group, server_url) from group
+        async with _client(server_url, auth, sse=True, mode=mode, seconds=seconds) as client:
+            yield client
+    except Exception as trouble:
+        raise _unwrapped(trouble, server_url) from trouble
 
 
 @asynccontextmanager
@@ -97,13 +93,21 @@ def is_connection_lost(trouble: Exception) -> bool:
     )
 
 
-def _unwrapped(group: BaseExceptionGroup, server_url: str) -> BaseException:
+def _is_like_an_sse_server(failure: Exception, auth: LatchAuth | None) -> bool:
+    """Whether streamable HTTP failed as it does at a server that only has SSE: POST is not
+    allowed.
+    """
+    said = getattr(getattr(failure, "error", None), "message", None)
+    return said in LIKE_AN_SSE_SERVER and (auth is None or auth.trouble is None)
+
+
+def _unwrapped(trouble: Exception, server_url: str) -> Exception:
     """The one failure worth telling: ours first, then what the network said, then whatever it
     was.
     """
     import httpx2
 
-    leaves = list(_leaves(group))
+    leaves = _leaves(trouble)
     for leaf in leaves:
         if isinstance(leaf, LatchError):
             return leaf
@@ -118,11 +122,13 @@ def _unwrapped(group: BaseExceptionGroup, server_url: str) -> BaseException:
                 f"{server_url} answered {leaf.response.status_code}.",
                 next_step="Check that this is the address of an MCP server.",
             )
-    return leaves[0] if len(leaves) == 1 else group
+    return leaves[0] if len(leaves) == 1 else trouble
 
 
-def _leaves(group: BaseExceptionGroup) -> list[BaseException]:
-    found: list[BaseException] = []
-    for member in group.exceptions:
-        found += _leaves(member) if isinstance(member, BaseExceptionGroup) else [member]
+def _leaves(trouble: Exception) -> list[Exception]:
+    if not isinstance(trouble, ExceptionGroup):
+        return [trouble]
+    found: list[Exception] = []
+    for member in trouble.exceptions:
+        found += _leaves(member)
     return found

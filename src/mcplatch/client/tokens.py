@@ -21,7 +21,9 @@ from mcplatch.protocol.token_response import TokenAnswer, parse_token_answer, pa
 
 @dataclass(frozen=True, slots=True)
 class GrantGone:
-    """The refresh token is no longer good: `invalid_grant`."""
+    """The refresh token is no longer good: `invalid_grant`, or the client itself is gone
+    (CL-25).
+    """
 
 
 def exchange(
@@ -60,7 +62,8 @@ def refresh(held: Credential, *, now: int) -> Talk[Credential | GrantGone]:
     """Renews `held` at the endpoint of the issuer that gave it, never anywhere else.
 
     A server that refuses the `resource` parameter is asked once more without it. Anything but
-    `invalid_grant` leaves the tokens as they are and raises `Unreachable` or `ServerFault` (CL-55).
+    `invalid_grant` and `invalid_client` leaves the tokens as they are and raises `Unreachable` or
+    `ServerFault` (CL-55).
     """
     form = {"grant_type": "refresh_token", "refresh_token": str(held.refresh_token)}
     registration = held.registration()
@@ -73,7 +76,7 @@ def refresh(held: Credential, *, now: int) -> Talk[Credential | GrantGone]:
     else:
         reply = yield token_request(held.token_endpoint, registration, form)
     told = parse_token_error(reply.body) if reply.status in (400, 401) else None
-    if told is not None and told.error == "invalid_grant":
+    if told is not None and told.error in ("invalid_grant", "invalid_client"):
         return GrantGone()
     return renewed(held, read_tokens(reply, held.issuer, held.server_url), now=now)
 

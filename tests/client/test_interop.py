@@ -1,0 +1,181 @@
+"""Our client against the two SDKs' own authorization servers, over real sockets, both transports, both
+protocol eras; and their clients with our authentication."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp.server.auth.settings import ClientRegistrationOptions, RevocationOptions
+
+from mcplatch.client.auth import LatchAuth
+from mcplatch.client.errors import SignInNeeded, Unreachable
+from mcplatch.client.mcp_session import open_session
+from mcplatch.client.sign_in_request import SignInRequest
+from mcplatch.client.talk import Visit
+from mcplatch.client.wallet import Wallet
+from tests.client.servers import MemoryProvider, free_socket, sdk_app, serving
+from tests.client.town import now
+
+pytestmark = pytest.mark.anyio
+
+
+class Follower:
+    """A person whose browser is one GET."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+
+    def ready(self, server_url: str, scope: tuple[str, ...]) -> None:
+        """Always there."""
+
+    async def listen(self, preferred: str | None) -> str:
+        return preferred or "http://127.0.0.1:45678/callback"
+
+    async def visit(self, visit: Visit) -> str:
+        self.visits += 1
+        async with httpx2.AsyncClient() as browser:
+            answer = await browser.get(visit.url)
+        location: str = answer.headers["location"]
+        return location
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.fixture
+def wallet(tmp_path: Path) -> Wallet:
+    return Wallet(tmp_path, find_keyring=lambda: None, say=lambda line: None)
+
+
+@contextmanager
+def sdk(transport: str = "streamable-http", **how: Any) -> Iterator[tuple[str, MemoryProvider]]:
+    provider = MemoryProvider(**how)
+    listening, base_url = free_socket()
+    with serving(sdk_app(provider, base_url, transport=transport), listening):
+        yield base_url + ("/sse" if transport == "sse" else "/mcp"), provider
+
+
+def auth_for(url: str, wallet: Wallet, **how: Any) -> LatchAuth:
+    return LatchAuth(SignInRequest(url), wallet, **{"person": Follower(), **how})
+
+
+@pytest.mark.requirement("CL-63", "CL-64", "CL-65")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+async def test_sign_in_call_refresh_and_sign_out_at_the_official_sdk(
+    wallet: Wallet, transport: str, mode: str
+) -> None:
+    with sdk(transport) as (url, provider):
+        async with open_session(url, auth_for(url, wallet), mode=mode) as client:
+            assert [tool.name for tool in (await client.list_tools()).tools] == ["get_time"]
+            result = await client.call_tool("get_time", {})
+            assert result.content[0].text == "12:00"  # type: ignore[union-attr]
+        held = wallet.find(url)
+        assert held is not None
+        wallet.keep(replace(held, expires_at=now() - 1))
+        provider.access.clear()
+        auth = auth_for(url, wallet, interactive=False)
+        async with open_session(url, auth, mode=mode) as client:
+            await client.call_tool("get_time", {})
+        assert await auth.account.log_out() == ("refresh_token", "access_token")
+        assert provider.refreshes == {}
+    counts = {"register": 1, "authorize": 1, "exchange": 1, "refresh": 1, "revoke": 2}
+    assert provider.counts == counts
+
+
+@pytest.mark.requirement("CL-25")
+async def test_a_server_that_was_restarted_empty_is_signed_in_to_again(wallet: Wallet) -> None:
+    with sdk() as (url, provider):
+        async with open_session(url, auth_for(url, wallet)):
+            pass
+        for table in (provider.clients, provider.access, provider.refreshes):
+            table.clear()
+        async with open_session(url, auth_for(url, wallet)) as client:
+            await client.call_tool("get_time", {})
+    assert provider.counts["register"] == 2
+
+
+async def test_the_official_client_takes_our_auth(wallet: Wallet) -> None:
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+
+    with sdk() as (url, _):
+        async with (
+            create_mcp_http_client(auth=auth_for(url, wallet)) as http,
+            Client(streamable_http_client(url, http_client=http)) as client,
+        ):
+            assert (await client.call_tool("get_time", {})).is_error is False
+
+
+@contextmanager
+def fastmcp() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from fastmcp import FastMCP
+        from fastmcp.server.auth.providers.in_memory import InMemoryOAuthProvider
+
+        listening, base_url = free_socket()
+        provider = InMemoryOAuthProvider(
+            base_url=base_url,
+            client_registration_options=ClientRegistrationOptions(
+                enabled=True, valid_scopes=["user"]
+            ),
+            revocation_options=RevocationOptions(enabled=True),
+            required_scopes=["user"],
+        )
+        server = FastMCP("fast", auth=provider)
+
+        @server.tool
+        def get_time() -> str:
+            return "12:00"
+
+        app = server.http_app(path="/mcp")
+    with serving(app, listening):
+        yield f"{base_url}/mcp"
+
+
+async def test_fastmcps_server_and_fastmcps_client(wallet: Wallet) -> None:
+    import fastmcp as package
+
+    person = Follower()
+    with fastmcp() as url:
+        async with open_session(url, auth_for(url, wallet, person=person)) as client:
+            result = await client.call_tool("get_time", {})
+            assert result.content[0].text == "12:00"  # type: ignore[union-attr]
+        async with package.Client(url, auth=auth_for(url, wallet, person=person)) as other:
+            assert (await other.call_tool("get_time", {})).data == "12:00"
+    assert person.visits == 1
+
+
+async def test_errors_come_out_as_themselves(wallet: Wallet) -> None:
+    with sdk() as (url, _), pytest.raises(SignInNeeded):
+        async with open_session(url, auth_for(url, wallet, interactive=False)):
+            pytest.fail("not signed in")
+    with pytest.raises(Unreachable):
+        async with open_session(url, auth_for(url, wallet, interactive=False)):
+            pytest.fail("nobody listens there")
+
+
+@pytest.mark.requirement("CL-64")
+async def test_a_server_that_only_has_sse_is_found_under_another_name(wallet: Wallet) -> None:
+    """`auto` tries streamable HTTP first and takes the failure for what it is."""
+    from mcp.server import MCPServer
+
+    server = MCPServer("old")
+
+    @server.tool()
+    def get_time() -> str:
+        return "12:00"
+
+    listening, base_url = free_socket()
+    with serving(server.sse_app(sse_path="/mcp"), listening):
+        async with open_session(f"{base_url}/mcp", None) as client:
+            assert (await client.list_tools()).tools[0].name == "get_time"
