@@ -15,6 +15,9 @@ from starlette.applications import Starlette
 
 import mcplatch
 from mcplatch import ANY_TOKEN, PUBLIC, Latch
+from mcplatch.policy.rules import Rule
+from mcplatch.resource_server.latch import Rules
+from mcplatch.resource_server.needs import Need
 from tests.resource_server.issuer import ISSUER, ORIGIN, RESOURCE, Issuer
 from tests.resource_server.servers import (
     TOOLS,
@@ -104,7 +107,7 @@ async def test_a_need_decides_by_itself_where_there_is_no_guard(latch: Latch) ->
 
 
 async def test_needs_may_stand_in_a_table(latch: Latch, issuer: Issuer) -> None:
-    rules = {"list_*": latch.needs("notes:read", "Read"), "*": ANY_TOKEN}
+    rules: Rules = {"list_*": latch.needs("notes:read", "Read"), "*": ANY_TOKEN}
     async with serving(latch.asgi(official_server(), tools=rules)) as client:
         assert (await call(client, "list_notes", issuer.token("x"))).status_code == 403
         assert (await call(client, "hidden", issuer.token("x"))).status_code == 200
@@ -118,7 +121,11 @@ async def test_nobody_is_somebody_outside_a_request(latch: Latch) -> None:
 
 @pytest.mark.parametrize("kind", ["mcp", "fastmcp", "fastmcp auth"])
 async def test_a_rule_that_fits_no_tool_stops_the_start(latch: Latch, kind: str) -> None:
-    tools = {"list_*": "notes:read", "delte_*": "notes:delete", "whoami2": PUBLIC}
+    tools: dict[str, Rule | Need] = {
+        "list_*": "notes:read",
+        "delte_*": "notes:delete",
+        "whoami2": PUBLIC,
+    }
     app: Any
     if kind == "fastmcp auth":
         tools.pop("whoami2")

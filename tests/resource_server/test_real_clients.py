@@ -73,8 +73,10 @@ async def test_the_official_client(latch: Latch, issuer: Issuer, way: str, mode:
 async def test_the_fastmcp_client(latch: Latch, issuer: Issuer, way: str, mode: str) -> None:
     app = make_app(way, latch)
 
-    def factory(**options: Any) -> httpx2.AsyncClient:
-        options.pop("transport", None)
+    def factory(
+        headers: Any = None, timeout: Any = None, auth: Any = None, **options: Any
+    ) -> httpx2.AsyncClient:
+        options |= {"headers": headers, "timeout": timeout, "auth": auth}
         return httpx2.AsyncClient(transport=StreamingASGITransport(app), **options)
 
     transport = StreamableHttpTransport(
