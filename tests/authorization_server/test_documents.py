@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 from mcplatch import fetch as door
-from mcplatch.authorization_server.clients import gather_client, known, read_client
+from mcplatch.authorization_server.clients import (
+    Evidence,
+    document,
+    gather_client,
+    known,
+    read_client,
+)
 from mcplatch.authorization_server.clients.known import NOT_WELCOME
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.fetch import Fetch, FetchRules
 from mcplatch.protocol import client_id_document as rules
+from mcplatch.protocol.client_id_document import ClientDocument
+from mcplatch.protocol.client_metadata import ClientMetadata
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, Client
 from mcplatch.store.port import Replace, Store, Sweep, Transaction
@@ -243,6 +251,32 @@ async def test_a_failing_host_is_not_hammered_for_a_client_nobody_knows(
         reasons = [await host.refused() for _ in range(3)]
         assert reasons == [rules.DOCUMENT_NOT_JSON] * 2 + [door.FETCH_TOO_OFTEN]
         assert host.asked == 2
+
+
+@pytest.mark.requirement("AS-87")
+async def test_one_host_cannot_fill_the_table(host: Host) -> None:
+    metadata = ClientMetadata(
+        redirect_uris=("http://localhost/callback",),
+        client_name="App",
+        token_endpoint_auth_method="none",
+        grant_types=("authorization_code",),
+        application_type="native",
+    )
+
+    def bring(transaction: Transaction, url: str) -> Client | Refusal:
+        evidence = Evidence(url, ClientDocument(metadata=metadata, digest="d"))
+        return read_client(transaction, url, evidence)
+
+    async def brought(url: str) -> bool:
+        return isinstance(await host.store.settle(lambda t: bring(t, url)), Client)
+
+    many = [await brought(f"https://evil.example/{n}") for n in range(62)]
+    assert many == [True] * 60 + [False] * 2
+    assert await brought("https://evil.example/0"), "what is known already is no news"
+    assert await brought("https://app.example/c")
+    found = await host.store.settle(lambda t: bring(t, "https://evil.example/99"))
+    assert isinstance(found, Refusal)
+    assert found.reason is document.DOCUMENTS_TOO_MANY
 
 
 @pytest.mark.requirement("AS-87")

@@ -77,6 +77,11 @@ def test_nulls_empty_texts_and_unknown_members_are_absent() -> None:
     assert parsed(scope="", client_name="", token_endpoint_auth_method="") == parsed()
 
 
+def test_a_byte_order_mark_is_skipped() -> None:
+    found = parse_client_metadata(b"\xef\xbb\xbf" + json.dumps(BASE).encode(), OFFER)
+    assert found == parsed()
+
+
 @pytest.mark.requirement("AS-51")
 def test_the_acceptable_redirects_are_registered() -> None:
     uris = ["javascript:1", "https://app.example/cb", "http://evil.example/", "cursor://evil"]
@@ -172,7 +177,6 @@ REFUSED: list[tuple[bytes | dict[str, Any], Reason]] = [
     (b"redirect_uris=x", rules.METADATA_MALFORMED),
     (b"{", rules.METADATA_MALFORMED),
     (b'{"redirect_uris":["https://a.example/"]} {}', rules.METADATA_MALFORMED),
-    (b'\xef\xbb\xbf{"redirect_uris":["https://a.example/"]}', rules.METADATA_MALFORMED),
     (b'{"redirect_uris":["https://a.example/\xff"]}', rules.METADATA_MALFORMED),
     (b'{"a":1,"a":2,"redirect_uris":["https://a.example/"]}', rules.METADATA_MALFORMED),
     (b'{"x":{"a":1,"a":2},"redirect_uris":["https://a.example/"]}', rules.METADATA_MALFORMED),

@@ -15,10 +15,11 @@ _SHOWN = frozenset("LMNPSZ")  # Unicode general categories; C* are controls, for
 def read_json_object(body: bytes) -> Mapping[str, object] | None:
     """The JSON object in `body`, or None when it is not UTF-8, not one object, too deep, or has a
     member twice (two readers could then see two different objects), a NaN or an endless number.
+    A byte order mark is skipped: files that people publish have it (RFC 8259 section 8.1).
     """
     try:
         value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant
+            body.decode("utf-8-sig"), object_pairs_hook=_each_once, parse_constant=_no_constant
         )
     except (ValueError, RecursionError):
         return None

@@ -16,6 +16,7 @@ from mcplatch.authorization_server.clients.known import (
     kept,
     standing,
 )
+from mcplatch.authorization_server.limits import EVERYBODY, Exceeded, Limit, pay
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.fetch import FETCH_TOO_OFTEN, Fetch, FetchFailed
 from mcplatch.protocol.client_id_document import (
@@ -28,7 +29,7 @@ from mcplatch.protocol.client_id_document import (
     seconds_fresh,
 )
 from mcplatch.protocol.client_metadata import ClientOffer
-from mcplatch.protocol.refusal import Refusal
+from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, Client
 from mcplatch.store.port import Put, Replace, Store, Transaction
 
@@ -37,6 +38,17 @@ NAME = "document"
 # A document that may not be kept is still not fetched for every one of a crowd: one that is at most
 # this old stands in while its host is being spared.
 STANDS_IN_SECONDS = 60
+
+NEW_OF_ONE_HOST = Limit("new documents", 60, 60)
+NEW_ALTOGETHER = Limit("new documents", 600, 60)
+
+DOCUMENTS_TOO_MANY = Reason(
+    "client-documents-too-many",
+    "temporarily_unavailable",
+    "Too many new clients came at once. Try again in a minute.",
+    "CIMD 6.5",
+    429,
+)
 
 _CACHE = CacheLimits()
 
@@ -90,8 +102,7 @@ def read(transaction: Transaction, client_id: str, evidence: Evidence) -> Client
     else:
         current = _described(client_id, evidence.document, found, transaction.now)
     if found is None:
-        transaction.apply((Put(current),))
-        return current
+        return _remembered(transaction, current)
     if current != found:
         transaction.apply((Replace(found, current),))
     if current.digest != found.digest:
@@ -104,6 +115,16 @@ def read(transaction: Transaction, client_id: str, evidence: Evidence) -> Client
         )
         transaction.apply((Put(changed),))
     return current
+
+
+def _remembered(transaction: Transaction, client: Client) -> Client | Refusal:
+    """A client that nobody brought before; no host can fill the table with as many as it likes."""
+    host = host_in(client.client_id)
+    paid = pay(transaction, ((NEW_OF_ONE_HOST, host), (NEW_ALTOGETHER, EVERYBODY)))
+    if isinstance(paid, Exceeded):
+        return Refusal(DOCUMENTS_TOO_MANY, host)
+    transaction.apply((*paid.changes, Put(client)))
+    return client
 
 
 def _described(client_id: str, document: ClientDocument, found: Client | None, now: int) -> Client:
