@@ -16,20 +16,17 @@ SECRET = "a secret of the resource server"
 PERSON = Person("ann", "correct horse battery staple")
 CONFIG = """
 issuer = "{issuer}"
-secret_key = "{key}"
+secret_key_file = "{folder}/secret.key"
 listen = "127.0.0.1:{port}"
 database = "{database}"
 
 [limits]
-sign_in_attempts = "9999/1m"
-sign_ins_per_address = "9999/1m"
 registrations_per_address = "9999/1m"
-token_requests_per_address = "99999/1m"
 
 [[resource]]
 identifier = "{resource}"
 name = "Kill"
-introspection_secret = "{secret}"
+introspection_secret_file = "{folder}/introspection.secret"
 
 [resource.scopes.user]
 description = "use the tools"
@@ -57,14 +54,11 @@ def make_server(folder: Path, database: str, resource: str, more: str = "") -> S
     issuer = f"http://localhost:{port}"
     file = folder / "mcplatch.toml"
     key = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+    for name, secret in (("secret.key", key), ("introspection.secret", SECRET)):
+        (folder / name).write_text(secret)
+        (folder / name).chmod(0o600)
     text = CONFIG.format(
-        issuer=issuer,
-        key=key,
-        port=port,
-        database=database,
-        resource=resource,
-        secret=SECRET,
-        more=more,
+        issuer=issuer, folder=folder, port=port, database=database, resource=resource, more=more
     )
     file.write_text(text, encoding="utf-8")
     env = server_environment(folder, MCPLATCH_CONFIG=str(file))
