@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 
@@ -18,14 +18,7 @@ from mcplatch.config.values import Listen
 from mcplatch.web.edge import EdgeLimits, EdgeProtocol
 
 if TYPE_CHECKING:
-    from uvicorn._types import (
-        ASGI3Application,
-        ASGIReceiveCallable,
-        ASGISendCallable,
-        ASGISendEvent,
-        HTTPScope,
-        Scope,
-    )
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ACCESS: Final = logging.getLogger("mcplatch.access")
 _ORDINARY: Final = EdgeLimits()
@@ -53,7 +46,7 @@ def listening(listen: Listen) -> socket.socket:
 
 @asynccontextmanager
 async def running(
-    app: ASGI3Application,
+    app: ASGIApp,
     listener: socket.socket,
     *,
     limits: EdgeLimits = _ORDINARY,
@@ -64,7 +57,7 @@ async def running(
     Raises RuntimeError when the application's start-up fails; what failed is in the log.
     """
     config = uvicorn.Config(
-        logged(app),
+        cast("Any", logged(app)),
         http=cast("type[asyncio.Protocol]", partial(EdgeProtocol, limits=limits)),
         ws="none",
         lifespan="auto",
@@ -104,16 +97,16 @@ async def until_signal() -> None:
             loop.remove_signal_handler(one)
 
 
-def logged(app: ASGI3Application) -> ASGI3Application:
+def logged(app: ASGIApp) -> ASGIApp:
     """Writes a line a request: address, method, path, status, time; no query, no header."""
 
-    async def with_log(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def with_log(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _ACCESS.isEnabledFor(logging.INFO):
             await app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
 
-        async def watched(message: ASGISendEvent) -> None:
+        async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -127,7 +120,7 @@ def logged(app: ASGI3Application) -> ASGI3Application:
     return with_log
 
 
-def _line(scope: HTTPScope, status: int, seconds: float) -> str:
+def _line(scope: Scope, status: int, seconds: float) -> str:
     address = scope["client"][0] if scope["client"] else "-"
     path = scope["raw_path"].decode("ascii", "replace")[:200]
     return f"{address} {scope['method']} {path} {status} {seconds * 1000:.0f} ms"
