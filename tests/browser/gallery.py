@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mcplatch.web.render import open_site
+from mcplatch.web.strangers import compare
 from mcplatch.web.views import (
     AccessChoice,
     Answered,
@@ -24,7 +25,6 @@ from mcplatch.web.views import (
     Site,
     ToolLine,
     View,
-    compare,
 )
 
 SITE: Site = open_site("https://auth.example.com", "Example Works")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcplatch.records import AuthorizationCode, Grant, Session, User
-from mcplatch.store.port import Replace, StoreDown
+from mcplatch.store.port import Replace
 from mcplatch.store.sqlite import SqliteStore
 from tests.web.stage import (
     CALLBACK,
@@ -22,14 +22,11 @@ from tests.web.stage import (
     app_client,
     authorization_query,
     open_stage,
-    user,
 )
 
 pytestmark = pytest.mark.anyio
 
 EVIL = "https://evil.example/cb"
-XSS = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
-BIDI = "evil\u202etxt.exe\u2066\x07\u200b\x00 zalgo" + "Z\u0301\u0302\u0303\u0304\u0305"
 
 
 async def nothing_happened(stage: Stage) -> None:
@@ -144,7 +141,7 @@ async def test_a_cookie_of_another_interaction_does_not_open_this_one(
     await ana.consent()
     interaction_id = consent.url.rpartition("/")[2]
     (own,) = (v for n, v in ana.http.cookies.items() if "-i-" in n)
-    ana.http.cookies.set(f"mcplatch-9000-i-{interaction_id[:12]}", own, domain="localhost.local")
+    ana.http.cookies.set(f"mcplatch-9000-i-{interaction_id[-12:]}", own, domain="localhost.local")
     page = await ana.get(consent.url)
     assert page.status == 410
     assert "csrf" not in page.html
@@ -383,205 +380,3 @@ async def test_even_a_registered_script_is_no_way_back(
         assert page.refresh is None
         assert 'href="j' not in page.html.lower()
         assert 'href="data' not in page.html
-
-
-# ── text of strangers ────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.requirement("AS-148", "AS-74")
-@pytest.mark.parametrize("name", [XSS, BIDI, "x" * 10_000, "", "\u202e", "{{ site }}{% raw %}"])
-async def test_a_hostile_name_is_only_text(stage: Stage, ana: Person, name: str) -> None:
-    await stage.put(app_client(client_id="evil", client_name=name))
-    page = await ana.authorize(client_id="evil")
-    consent = await ana.sign_in(page)
-    denied = await ana.decide(consent, "deny")
-    allowed = await ana.decide(await ana.authorize(client_id="evil"))
-    account = await ana.get("/account")
-    for shown in (page, consent, denied, allowed, account):
-        assert shown.status == 200
-        assert "<script" not in shown.html
-        assert "<img src=x" not in shown.html
-        assert not set("\u202e\u2066\u200b\x07\x00").intersection(shown.html)
-        assert len(shown.title) < 250
-        assert "http" not in "".join(part[:5] for part in shown.html.split('<img src="')[1:])
-
-
-@pytest.mark.requirement("AS-148")
-@pytest.mark.parametrize(
-    "where", ["scope", "state", "username", "redirect_uri", "client_id", "resource"]
-)
-async def test_whatever_is_reflected_is_escaped(ana: Person, where: str) -> None:
-    if where == "username":
-        page = await ana.sign_in(await ana.authorize(), XSS, "wrong")
-        assert "&lt;script&gt;" in page.html
-    else:
-        page = await ana.authorize(**{where: XSS})
-    assert "<script" not in page.html
-    assert "<img src=x" not in page.html
-
-
-# ── guessing ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("username", "password"),
-    [
-        ("nobody", PASSWORD),
-        ("locked", PASSWORD),
-        ("", ""),
-        ("ana", ""),
-        ("nopass", PASSWORD),
-        ("ANA", PASSWORD),
-    ],
-)
-async def test_a_wrong_name_looks_like_a_wrong_password(
-    stage: Stage, username: str, password: str
-) -> None:
-    await stage.put(user("locked", locked_at=5), user("nopass", password_hash=None))
-    known, other = Person(stage), Person(stage)
-    wrong = await known.sign_in(await known.authorize(), "ana", "wrong")
-    page = await other.sign_in(await other.authorize(), username, password)
-    assert (page.status, page.title) == (wrong.status, wrong.title) == (200, wrong.title)
-    assert page.text == wrong.text
-    assert "The user name or the password is wrong" in page.text
-    assert {*page.response.headers} == {*wrong.response.headers}
-
-
-async def test_after_a_wrong_password_the_right_one_goes_on(ana: Person) -> None:
-    """What the demonstration lacked: the page comes back, says what is wrong, and works."""
-    wrong = await ana.sign_in(await ana.authorize(), "ana", "wrong")
-    assert 'value="ana"' in wrong.html
-    assert "wrong" in wrong.title.lower() + wrong.text
-    assert "Allow Claude Code" in (await ana.sign_in(wrong)).title
-
-
-async def test_blanks_around_a_name_are_a_slip(ana: Person) -> None:
-    assert "Allow" in (await ana.sign_in(await ana.authorize(), "  ana ")).title
-
-
-async def test_guessing_gets_slower_and_says_how_long(stage: Stage, ana: Person) -> None:
-    page = await ana.authorize()
-    for _ in range(9):
-        page = await ana.sign_in(page, "ana", "wrong")
-        assert page.status == 200
-    for password in ("wrong", PASSWORD):  # right or wrong, it is not looked at
-        page = await ana.sign_in(page, "ana", password)
-        assert page.status == 429
-        assert "Too many wrong passwords" in page.text
-        assert "Try again in 1 second." in page.text
-        assert page.response.headers["retry-after"] == "1"
-    elsewhere = Person(stage, address="198.51.100.9")
-    assert "Allow" in (await elsewhere.sign_in(await elsewhere.authorize())).title
-
-
-async def test_an_unknown_name_is_slowed_down_alike(ana: Person) -> None:
-    page = await ana.authorize()
-    for _ in range(9):
-        page = await ana.sign_in(page, "nobody", "wrong")
-    assert (await ana.sign_in(page, "nobody", "wrong")).status == 429
-
-
-async def test_many_honest_sign_ins_pass(stage: Stage) -> None:
-    """One pass over the clients people have: 31 sign-ins of one account from one address."""
-    for number in range(31):
-        ana = Person(stage)
-        page = await ana.authorize()
-        if number % 3 == 0:
-            page = await ana.sign_in(page, "ana", "wrong")
-        assert "Allow" in (await ana.sign_in(page)).title
-
-
-# ── malformed ────────────────────────────────────────────────────────────────────────────────────
-
-BODIES = [
-    (b"csrf=%ff", "application/x-www-form-urlencoded", (400, 403)),
-    (b"csrf=a&csrf=b", "application/x-www-form-urlencoded", (400, 403)),
-    (b"csrf=a%00", "application/x-www-form-urlencoded", (400, 403)),
-    (b"{}", "application/json", (415,)),
-    (b"", "", (415,)),
-    (b"a=" + b"x" * 70_000, "application/x-www-form-urlencoded", (413,)),
-    (b"&".join(b"a%d=1" % n for n in range(70)), "application/x-www-form-urlencoded", (413,)),
-    (b"--x\r\n", "multipart/form-data; boundary=x", (415,)),
-]
-
-
-@pytest.mark.parametrize("step", ["password", "consent", "another-account"])
-@pytest.mark.parametrize(("body", "kind", "statuses"), BODIES)
-async def test_a_malformed_form_is_a_page(
-    ana: Person, step: str, body: bytes, kind: str, statuses: tuple[int, ...]
-) -> None:
-    consent = await ana.consent()
-    headers = {"content-type": kind} if kind else {}
-    response = await ana.http.post(f"{consent.url}/{step}", content=body, headers=headers)
-    assert response.status_code in statuses
-    assert response.headers["content-type"].startswith("text/html")
-
-
-@pytest.mark.requirement("AS-21")
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("state=a&state=b", 400),
-        ("client_id=%ff", 400),
-        ("client_id=a%00b", 400),
-        ("%", 400),
-        ("", 400),
-        ("&".join(f"a{n}=1" for n in range(70)), 413),
-    ],
-)
-async def test_a_malformed_request_is_a_page(ana: Person, query: str, status: int) -> None:
-    page = await ana.get(f"/authorize?{query}")
-    assert page.status == status
-    assert page.location is None
-    assert page.response.headers["content-type"].startswith("text/html")
-
-
-@pytest.mark.requirement("AS-21")
-async def test_unknown_parameters_are_ignored(ana: Person) -> None:
-    assert "Sign in to allow" in (await ana.authorize(foo="1", login_hint="x")).title
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "/interaction/" + "x" * 3000,
-        "/interaction/%00",
-        "/interaction/..%2f",
-        "/static/..%2fviews.py",
-    ],
-)
-async def test_odd_addresses_lead_nowhere(ana: Person, address: str) -> None:
-    assert (await ana.get(address)).status in (404, 410)
-
-
-async def test_a_breakdown_is_a_page_with_a_reference(stage: Stage, ana: Person) -> None:
-    stage.house.store = _Broken()  # type: ignore[assignment]
-    page = await ana.get("/account")
-    assert page.status == 500
-    assert "something went wrong here" in page.title
-    assert "secret detail" not in page.html
-    assert "Traceback" not in page.html
-    assert len(page.html.partition('tabindex="0">')[2].partition("<")[0]) == 12
-
-
-async def test_a_database_that_is_away_is_said_so(stage: Stage, ana: Person) -> None:
-    stage.house.store = _Down()  # type: ignore[assignment]
-    page = await ana.authorize()
-    assert page.status == 503
-    assert page.response.headers["retry-after"] == "2"
-    assert "busier" in page.text or "try again" in page.text.lower()
-
-
-class _Broken:
-    async def look(self, _work: object) -> None:
-        raise RuntimeError("secret detail")
-
-    settle = look
-
-
-class _Down:
-    async def look(self, _work: object) -> None:
-
-        raise StoreDown("away")
-
-    settle = look

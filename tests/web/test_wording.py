@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcplatch.authorization_server.policy import Scope
-from mcplatch.web.views import Piece, app_name, compare, initial, nearest, shown
+from mcplatch.web.strangers import Piece, app_name, compare, initial, nearest, shown
 from mcplatch.web.wording import ago, on_day, scope_groups, target_of
 
 SHOWN = [

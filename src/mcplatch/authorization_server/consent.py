@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Literal
 
 from mcplatch.authorization_server.house import House
-from mcplatch.authorization_server.policy import DAY, Policy, Resource, Scope
+from mcplatch.authorization_server.policy import DAY, Policy, Scope
+from mcplatch.authorization_server.question import Question, read_question
 from mcplatch.authorization_server.steps import (
     ACCESS_DENIED,
     Answered,
@@ -24,9 +25,8 @@ from mcplatch.authorization_server.steps import (
     next_step,
     read,
 )
-from mcplatch.moment import Moment, digest
+from mcplatch.moment import TIME_CHARACTERS, Moment, name_of
 from mcplatch.protocol.parameters import Parameters
-from mcplatch.protocol.redirect_uri import host_of, is_loopback
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction
 from mcplatch.store.port import Change, Put, Replace, Transaction
@@ -34,7 +34,6 @@ from mcplatch.store.port import Change, Put, Replace, Transaction
 ACCESS_DAYS = (1, 30, 90)
 USUAL_DAYS = 30
 DECISIONS = frozenset({"allow", "deny", "read-only"})
-MOST_EARLIER = 20
 
 NO_DECISION = Reason("consent-no-decision", "invalid_request", "Choose Allow or Deny.", "house")
 DAYS_UNKNOWN = Reason("consent-days-unknown", "invalid_request", "Choose how long.", "house")
@@ -53,17 +52,6 @@ class Answer:
     decision: Literal["allow", "deny", "read-only"]
     ticked: frozenset[str]
     days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """All that the consent page is made of."""
-
-    step: AskConsent
-    resource: Resource
-    scopes: tuple[Scope, ...]
-    last_grant: Grant | None = None
-    look_alike: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,43 +100,6 @@ def parse(form: Parameters) -> Answer | Refusal:
     return Answer(decision, frozenset(form.all("scope")), int(days))  # type: ignore[arg-type]
 
 
-def read_question(transaction: Transaction, step: AskConsent, policy: Policy) -> Question | None:
-    """What to ask, and how it looks beside what this person allowed before.
-
-    None when the resource is no longer protected here.
-    """
-    interaction = step.interaction
-    resource = policy.resource(interaction.resource)
-    if resource is None:
-        return None
-    scopes = tuple(scope for scope in resource.scopes if scope.name in interaction.scope)
-    user_id = step.signed_in.user.user_id
-    same = transaction.all(
-        Grant,
-        limit=1,
-        newest="created_at",
-        user_id=user_id,
-        client_id=interaction.client_id,
-        resource=resource.identifier,
-    )
-    namesakes = transaction.all(
-        Grant,
-        limit=MOST_EARLIER,
-        newest="created_at",
-        user_id=user_id,
-        client_name=step.client.client_name,
-    )
-    known = {_answers_at(grant.redirect_uri) for grant in namesakes}
-    strange = known and not same and _answers_at(interaction.redirect_uri) not in known
-    return Question(
-        step,
-        resource,
-        scopes,
-        last_grant=same[0] if same else None,
-        look_alike=min(known) if strange else None,
-    )
-
-
 def decide(
     answer: Answer, question: Question, browser: Browser, policy: Policy, moment: Moment
 ) -> tuple[Allowed | Denied, tuple[Change, ...]] | Refusal:
@@ -164,7 +115,7 @@ def decide(
     grant = _grant(answer, question, scope, moment)
     code = code_for(interaction, browser)
     remembered = AuthorizationCode(
-        code_hash=digest(code),
+        code_hash=name_of(code),
         grant_id=grant.grant_id,
         redirect_uri=interaction.redirect_uri,
         code_challenge=interaction.code_challenge,
@@ -189,13 +140,15 @@ def code_for(interaction: Interaction, browser: Browser) -> str:
     """The one code an interaction can yield: 256 bits that only this signed-in browser can know."""
     key = f"{browser.interaction_secret}.{browser.session_secret}".encode()
     mac = hmac.new(key, f"authorization code {interaction.interaction_id}".encode(), sha256)
-    return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+    # It begins with the time of the interaction, as every token does whose name is a row's.
+    time = interaction.interaction_id[:TIME_CHARACTERS]
+    return time + urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
 
 
 def live_code(transaction: Transaction, interaction: Interaction, browser: Browser) -> str | None:
     """The code this interaction yielded, while it can still be used; None also after a denial."""
     code = code_for(interaction, browser)
-    known = transaction.one(AuthorizationCode, code_hash=digest(code))
+    known = transaction.one(AuthorizationCode, code_hash=name_of(code))
     if known is None or known.spent_at is not None or known.expires_at <= transaction.now:
         return None
     return code
@@ -203,7 +156,7 @@ def live_code(transaction: Transaction, interaction: Interaction, browser: Brows
 
 def was_denied(transaction: Transaction, interaction: Interaction, browser: Browser) -> bool:
     """Whether an answered interaction yielded no code at all."""
-    known = transaction.one(AuthorizationCode, code_hash=digest(code_for(interaction, browser)))
+    known = transaction.one(AuthorizationCode, code_hash=name_of(code_for(interaction, browser)))
     return known is None
 
 
@@ -264,7 +217,7 @@ def _again(
 def _grant(answer: Answer, question: Question, scope: tuple[str, ...], moment: Moment) -> Grant:
     interaction = question.step.interaction
     return Grant(
-        grant_id=moment.secret(16),
+        grant_id=moment.token(16),
         user_id=question.step.signed_in.user.user_id,
         client_id=interaction.client_id,
         client_name=question.step.client.client_name,
@@ -295,7 +248,3 @@ def _event(
         scope=scope,
         address=browser.address,
     )
-
-
-def _answers_at(redirect_uri: str) -> str:
-    return "a program on your computer" if is_loopback(redirect_uri) else host_of(redirect_uri)

@@ -13,7 +13,14 @@ from mcplatch.web import forms
 from mcplatch.web.cookies import VISITOR_AGE_S
 from mcplatch.web.front import Front, address_of, refused_form
 from mcplatch.web.interaction import WRONG, sign_in_refused
-from mcplatch.web.views import ConnectedApps, Home, NotHere, SignedOut, SignIn, app_name, shown
+from mcplatch.web.strangers import app_name, shown
+from mcplatch.web.views import (
+    ConnectedApps,
+    Home,
+    NotHere,
+    SignedOut,
+    SignIn,
+)
 from mcplatch.web.wording import card, person
 
 ACCOUNT, SIGN_IN, SIGN_OUT = "/account", "/sign-in", "/sign-out"

@@ -7,16 +7,17 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from mcplatch.authorization_server import authorize
-from mcplatch.authorization_server.consent import ACCESS_DAYS, USUAL_DAYS, Answer, Question
+from mcplatch.authorization_server.consent import ACCESS_DAYS, USUAL_DAYS, Answer
 from mcplatch.authorization_server.discovery import AUTHORIZE
 from mcplatch.authorization_server.policy import Policy
+from mcplatch.authorization_server.question import Question
 from mcplatch.protocol.authorization import ReturnTo, code_response, error_response
 from mcplatch.protocol.refusal import Reason
 from mcplatch.protocol.scope import format_scope
 from mcplatch.records import Client, Interaction
 from mcplatch.web.forms import csrf_token
+from mcplatch.web.strangers import ADDRESS_LIMIT, app_name, compare, nearest, shown
 from mcplatch.web.views import (
-    ADDRESS_LIMIT,
     AccessChoice,
     Answered,
     Consent,
@@ -26,10 +27,6 @@ from mcplatch.web.views import (
     NotHere,
     Returning,
     SignIn,
-    app_name,
-    compare,
-    nearest,
-    shown,
 )
 from mcplatch.web.wording import ago, client_origin, person, scope_groups, target_of
 
@@ -91,7 +88,6 @@ def consent_view(
     new = frozenset(interaction.scope).difference(last.scope) if last else frozenset[str]()
     groups = scope_groups(question.scopes, ticked=answer.ticked if answer else None, new=new)
     effects = {group.effect for group in groups}
-    days = answer.days if answer else USUAL_DAYS
     return Consent(
         app=app_name(client.client_name),
         app_kind=kind,
@@ -103,7 +99,7 @@ def consent_view(
         target=target,
         target_host=host,
         groups=groups,
-        choices=tuple(AccessChoice(choice, choice == days) for choice in ACCESS_DAYS),
+        choices=_choices(answer.days if answer else USUAL_DAYS),
         action=path_of(base, interaction.interaction_id, "consent"),
         another_account=path_of(base, interaction.interaction_id, "another-account"),
         csrf=csrf_token(secret, "consent", interaction.interaction_id, user.user_id),
@@ -196,6 +192,10 @@ def again_address(interaction: Interaction, base: str) -> str:
     if interaction.state is not None:
         asked["state"] = interaction.state
     return f"{base}{AUTHORIZE}?{urlencode(asked, quote_via=quote)}"
+
+
+def _choices(days: int) -> tuple[AccessChoice, ...]:
+    return tuple(AccessChoice(choice, choice == days) for choice in ACCESS_DAYS)
 
 
 def _unknown_redirect(client: Client, presented: str) -> NoRedirect:

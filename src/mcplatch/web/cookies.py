@@ -39,7 +39,7 @@ class Cookies:
 
     def interaction(self, interaction_id: str) -> str:
         """Name of the cookie of one interaction."""
-        return f"{self.prefix}i-{interaction_id[:ID_PART]}"
+        return f"{self.prefix}i-{interaction_id[-ID_PART:]}"
 
     def read(self, request: Request, name: str) -> str | None:
         """A cookie's value; None when it is missing or cannot be one of ours."""

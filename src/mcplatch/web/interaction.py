@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mcplatch.authorization_server import authorize, consent, sessions, steps
 from mcplatch.authorization_server.login import password
+from mcplatch.authorization_server.question import Question, read_question
 from mcplatch.authorization_server.steps import Browser, Step
 from mcplatch.moment import digest
 from mcplatch.protocol.authorization import ReturnTo, error_response
@@ -37,7 +38,7 @@ class Standing:
     step: Step
     facts: steps.Facts
     now: int
-    question: consent.Question | None = None
+    question: Question | None = None
     code: str | None = None
 
 
@@ -182,7 +183,7 @@ async def _stand(front: Front, interaction_id: str, browser: Browser) -> Standin
         facts = steps.read(transaction, interaction_id, browser)
         step, now = steps.next_step(facts, transaction.now), transaction.now
         if isinstance(step, steps.AskConsent):
-            return Standing(step, facts, now, consent.read_question(transaction, step, policy))
+            return Standing(step, facts, now, read_question(transaction, step, policy))
         if isinstance(step, steps.Answered):
             code = consent.live_code(transaction, step.interaction, browser)
             return Standing(step, facts, now, code=code)
@@ -227,9 +228,9 @@ async def _answered(
         case consent.Denied(interaction):
             address = answers.error_address(interaction, steps.ACCESS_DENIED, policy)
             return front.page(answers.denied_view(interaction, app, address, policy, front.base))
-        case consent.AskAgain(question, refusal, answer):
+        case consent.AskAgain(asked, refusal, answer):
             view = answers.consent_view(
-                question,
+                asked,
                 browser.interaction_secret,
                 front.base,
                 standing.now,

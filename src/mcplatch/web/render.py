@@ -10,6 +10,7 @@ from typing import Final
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.responses import Response
 
+from mcplatch.web.strangers import initial
 from mcplatch.web.views import (
     Answered,
     ConnectedApps,
@@ -26,7 +27,6 @@ from mcplatch.web.views import (
     SignIn,
     Site,
     View,
-    initial,
 )
 
 TEMPLATES: Final[dict[type[View], str]] = {

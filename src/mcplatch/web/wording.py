@@ -10,16 +10,14 @@ from mcplatch.authorization_server.policy import DAY, HOUR, MINUTE, Policy, Scop
 from mcplatch.protocol.raw_uri import read_uri
 from mcplatch.protocol.redirect_uri import host_of, is_loopback
 from mcplatch.records import Client, Grant, User
+from mcplatch.web.strangers import ADDRESS_LIMIT, app_name, shown
 from mcplatch.web.views import (
-    ADDRESS_LIMIT,
     AppCard,
     Effect,
     ScopeGroup,
     ScopeLine,
     Target,
     ToolLine,
-    app_name,
-    shown,
 )
 
 GROUPS: Final[tuple[tuple[Effect, str], ...]] = (
