@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from mcplatch.authorization_server import connected_apps, introspect, sessions, token
+from mcplatch.authorization_server import connected_apps, introspect, register, sessions, token
 from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.operator import clients
+from mcplatch.authorization_server.policy import Lifetimes
 from mcplatch.moment import Moment
 from mcplatch.records import Client, Grant, Record, RefreshToken, User
-from mcplatch.store.port import Put, Replace, Transaction
+from mcplatch.store.port import Put, Replace, Sweep, Transaction
 from mcplatch.store.sqlite import SqliteStore
 from tests import world
+from tests.web.stage import POLICY, Person, open_stage
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +137,35 @@ async def test_disconnecting_everything_leaves_nothing(house: House) -> None:
     assert await connected_apps.disconnect("*", secret, house, address=None) is not None
     left = await house.store.look(lambda t: t.all(Grant, limit=1000, revoked_at=None))
     assert left == []
+
+
+@pytest.mark.xfail(strict=True, reason="a consent may outlive lifetimes.refresh_absolute")
+async def test_no_permission_outlives_what_the_operator_allows(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    store = SqliteStore(str(shutil.copy(sqlite_template, tmp_path / "latch.db")))
+    week = replace(POLICY, lifetimes=Lifetimes(refresh_idle=DAY, refresh_absolute=7 * DAY))
+    stage = await open_stage(store, policy=week)
+    ana = Person(stage)
+    await ana.decide(await ana.consent(), days="90")
+    given = await stage.only(Grant)
+    await store.close()
+    assert given.expires_at - given.created_at <= 7 * DAY
+
+
+@pytest.mark.requirement("AS-87")
+@pytest.mark.xfail(strict=True, reason="the operator's removal leaves the expiry in place")
+async def test_a_client_turned_away_does_not_come_back_when_it_is_swept(house: House) -> None:
+    body = json.dumps(
+        {"redirect_uris": ["http://127.0.0.1/"], "token_endpoint_auth_method": "none"}
+    ).encode()
+    made = await register.answer(body, house)
+    assert isinstance(made, dict)
+    client_id = str(made["client_id"])
+    await house.store.settle(lambda t: clients.remove_client(t, client_id=client_id))
+    later = await house.store.look(lambda t: t.now) + 365 * DAY
+    await house.store.settle(lambda t: t.apply((Sweep(Client, "expires_at", later),)))
+    await register.answer(body, house)
+    found = await house.store.look(lambda t: t.one(Client, client_id=client_id))
+    assert found is not None
+    assert found.blocked_at is not None

@@ -247,14 +247,16 @@ async def test_unknown_and_blocked_clients_are_told_apart_for_people(house: Hous
     def block(transaction: Transaction) -> int:
         client = transaction.one(Client, client_id=body["client_id"])
         assert client is not None
-        return transaction.apply((Replace(client, replace(client, blocked_at=transaction.now)),))
+        return transaction.apply((Replace(client, known.blocked(client, transaction.now)),))
 
     await house.store.settle(block)
     blocked = await the_client(house, body["client_id"])
     assert isinstance(blocked, Refusal)
     assert blocked.reason is NOT_WELCOME
+    in_a_year = await house.store.look(lambda t: t.now) + 365 * DAY
+    await house.store.settle(lambda t: t.apply((Sweep(Client, "expires_at", in_a_year),)))
     again = await register(house, PUBLIC)
-    assert again["client_id"] == body["client_id"]
+    assert again["client_id"] == body["client_id"], "sweeping must not bring it back unblocked"
     still = await the_client(house, body["client_id"])
     assert isinstance(still, Refusal)
 

@@ -54,8 +54,16 @@ def used(client: Client, now: int, lifetimes: Lifetimes) -> Client:
     """
     if client.kind == "registered":
         return replace(client, last_used_at=now)
-    lives_until = now + lifetimes.refresh_absolute + DAY
+    lives_until = now + max(lifetimes.refresh_idle, lifetimes.refresh_absolute) + DAY
     return replace(client, last_used_at=now, expires_at=max(client.expires_at or 0, lives_until))
+
+
+def blocked(client: Client, now: int) -> Client:
+    """The record of a client that the operator turns away.
+
+    It is never swept: a client that could register again under the same id would be back.
+    """
+    return replace(client, blocked_at=client.blocked_at or now, expires_at=None)
 
 
 def kept(client: Client, now: int) -> Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mcplatch.authorization_server.clients.known import Evidence, standing
+from mcplatch.authorization_server.clients.known import Evidence, blocked, standing
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.fetch import Fetch
 from mcplatch.moment import digest
@@ -90,7 +90,7 @@ def _changes(transaction: Transaction, wanted: dict[str, Client]) -> list[Change
     for gone in remembered.value.split() if remembered else []:
         found = None if gone in wanted else transaction.one(Client, lock=True, client_id=gone)
         if found is not None and found.blocked_at is None:
-            changes.append(Replace(found, replace(found, blocked_at=now)))
+            changes.append(Replace(found, blocked(found, now)))
     named = Deployment(name=CONFIGURED, value=" ".join(sorted(wanted)))
     changes.append(Put(named) if remembered is None else Replace(remembered, named))
     return changes
