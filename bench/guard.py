@@ -109,6 +109,9 @@ async def batch(bed: ToolBed, label: str, tokens: list[str]) -> float:
         for token in left:
             await one_call(line, token)
 
+    for line in bed.lines:
+        await line.close()
+        await one_call(line, tokens[0])
     before = bed.server.cpu()
     await asyncio.gather(*map(work, bed.lines))
     spent = (bed.server.cpu() - before) / len(tokens) * 1000
@@ -150,7 +153,6 @@ async def _pair(
 ) -> None:
     known = tokens.new()
     fresh = [tokens.new() for _ in range(count)]
-    await one_call(guarded.lines[0], known)
     steps = [
         (plain, "plain", [""] * count),
         (guarded, "seen before", [known] * count),

@@ -57,6 +57,12 @@ class Bed:
             if isinstance(value, str) and value.startswith("http"):
                 self.paths[name] = urlsplit(value).path
 
+    async def connect_anew(self) -> None:
+        """Fresh connections: servers close those that were idle while the others had their turn."""
+        for line in self.lines:
+            await line.close()
+            await self.fetch(line, self.peer.discovery)
+
     async def timed(
         self,
         operation: str,
@@ -168,6 +174,7 @@ class Bed:
 
 async def one_round(bed: Bed, count: int) -> None:
     """Every operation `count` times (documents twice as often) on one server."""
+    await bed.connect_anew()
     documents = [bed.peer.discovery] * (2 * count)
     await bed.timed("metadata", documents, bed.fetch)
     if "jwks_uri" in bed.paths:
