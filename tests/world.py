@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mcplatch.authorization_server.house import House, open_house
 from mcplatch.authorization_server.policy import Lifetimes, Policy, Resource, Scope
 from mcplatch.fetch import Fetch, FetchRules
-from mcplatch.moment import Draw, Moment, digest
+from mcplatch.moment import Draw, Moment, digest, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import challenge_of
 from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
@@ -100,7 +100,7 @@ def grant(**changes: Any) -> Grant:
 def code(**changes: Any) -> AuthorizationCode:
     """A fresh code for `code-1`."""
     whole = AuthorizationCode(
-        code_hash=digest("code-1"),
+        code_hash=name_of("code-1"),
         grant_id="grant-1",
         redirect_uri="http://127.0.0.1:5000/callback",
         code_challenge=challenge_of(VERIFIER),
@@ -113,7 +113,7 @@ def code(**changes: Any) -> AuthorizationCode:
 def refresh_token(**changes: Any) -> RefreshToken:
     """The first refresh token of the grant, `refresh-1`."""
     whole = RefreshToken(
-        token_hash=digest("refresh-1"),
+        token_hash=name_of("refresh-1"),
         grant_id="grant-1",
         generation=0,
         created_at=NOW - 5,

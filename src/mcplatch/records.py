@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Client:
     """An OAuth client (RFC 7591 section 2). `digest` is over what a person agreed to deal with."""
 
@@ -32,7 +32,7 @@ class Client:
     blocked_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class User:
     """A person's account."""
 
@@ -44,7 +44,7 @@ class User:
     locked_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Session:
     """A browser in which a person is signed in."""
 
@@ -56,7 +56,7 @@ class Session:
     ended_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Interaction:
     """A pending authorization request, bound to the browser that brought it."""
 
@@ -75,9 +75,10 @@ class Interaction:
     prompt: tuple[str, ...] = ()
     authenticated_at: int | None = None
     answered_at: int | None = None
+    denied_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """One authorization given: who, to which client, for what. `generation` counts its
     refreshes.
@@ -96,9 +97,10 @@ class Grant:
     last_used_at: int | None = None
     revoked_at: int | None = None
     revoked_because: str | None = None
+    refresh_hash: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AuthorizationCode:
     """A code, from consent until it is spent; kept after that to recognise a replay."""
 
@@ -111,7 +113,7 @@ class AuthorizationCode:
     spent_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RefreshToken:
     """One generation of a grant's refresh token.
 
@@ -130,7 +132,7 @@ class RefreshToken:
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AccessToken:
     """An opaque access token, or the trace of a JWT revoked before its time (`token_hash` of its
     jti).
@@ -146,7 +148,7 @@ class AccessToken:
     revoked_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SigningKey:
     """A signing key: published from `created_at`, signing from `active_at`, gone at
     `retired_at`.
@@ -161,7 +163,7 @@ class SigningKey:
     retired_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """A rate limit: `full_at` is when the bucket named `key` will have no debt left, in
     milliseconds.
@@ -171,7 +173,7 @@ class Bucket:
     full_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """What was decided, for whom, by which reason; written in the transaction that did it."""
 
@@ -189,7 +191,7 @@ class AuditEvent:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One named fact about this deployment, such as the check value of its secret key."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from mcplatch.authorization_server.decision import Issued, Refused
 from mcplatch.authorization_server.grant_types import authorization_code as rule
-from mcplatch.moment import digest
+from mcplatch.moment import name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.records import AuthorizationCode, RefreshToken
@@ -100,7 +100,7 @@ def test_a_right_request_spends_the_code_and_issues(request_fields: dict[str, An
     assert spent.new.spent_at == NOW
     assert isinstance(first, Put)
     assert isinstance(first.record, RefreshToken)
-    assert first.record.token_hash == digest(decision.refresh_token or "")
+    assert first.record.token_hash == name_of(decision.refresh_token or "")
 
 
 @pytest.mark.requirement("AS-134")

@@ -9,7 +9,7 @@ import pytest
 
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated
 from mcplatch.authorization_server.grant_types import refresh_token as rule
-from mcplatch.moment import digest
+from mcplatch.moment import name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.token import token_response
@@ -34,7 +34,7 @@ W2 = POLICY.lifetimes.retry_unconfirmed
 ANSWER = token_response(
     "at-2", expires_in=600, scope=("notes:read", "notes:write"), refresh_token="refresh-2"
 )
-SEALED = seal(rule.answer_key("refresh-1"), ANSWER, bound_to=digest("refresh-1"))
+SEALED = seal(rule.answer_key("refresh-1"), ANSWER, bound_to=name_of("refresh-1"))
 
 
 def rotated(
@@ -42,7 +42,9 @@ def rotated(
 ) -> Any:
     """Facts about a token that was rotated `age` seconds ago; the grant is at `generation` now."""
     token = refresh_token(rotated_at=NOW - age, sealed=SEALED, retries=retries)
-    successor = refresh_token(token_hash=digest("refresh-2"), generation=1, confirmed_at=confirmed)
+    successor = refresh_token(
+        token_hash=name_of("refresh-2"), generation=generation, confirmed_at=confirmed
+    )
     return rule.Facts(token, grant(generation=generation), successor)
 
 

@@ -10,7 +10,7 @@ from mcplatch import jose
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.keys import KeyRing
 from mcplatch.authorization_server.policy import Policy
-from mcplatch.moment import Moment, digest
+from mcplatch.moment import Moment, digest, name_of
 from mcplatch.protocol.access_token import TYP, AccessTokenClaims, build_claims, read_claims
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.records import AccessToken, Grant
@@ -53,7 +53,7 @@ def mint(
         scope=scope,
         exp=moment.now + lifetime,
         iat=moment.now,
-        jti=moment.secret(16),
+        jti=moment.token(16),
         grant_id=grant.grant_id,
         extra={GENERATION: generation},
     )
@@ -64,9 +64,9 @@ def mint(
 def _opaque(
     grant: Grant, scope: tuple[str, ...], generation: int, lifetime: int, moment: Moment
 ) -> Minted:
-    secret = moment.secret()
+    secret = moment.token()
     kept = AccessToken(
-        token_hash=digest(secret),
+        token_hash=name_of(secret),
         grant_id=grant.grant_id,
         generation=generation,
         resource=grant.resource,

@@ -188,7 +188,7 @@ def decide(
     if isinstance(scope, Refusal):
         return scope
     return Interaction(
-        interaction_id=moment.secret(),
+        interaction_id=moment.token(),
         browser_hash=browser_hash,
         client_id=client.client_id,
         client_digest=client.digest,

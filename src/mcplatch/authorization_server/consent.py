@@ -105,10 +105,10 @@ def decide(
 ) -> tuple[Allowed | Denied, tuple[Change, ...]] | Refusal:
     """What an answer leads to. The grant is what was ticked, within what was asked (AS-149)."""
     interaction = question.step.interaction
-    answered = Replace(interaction, replace(interaction, answered_at=moment.now))
     if answer.decision == "deny":
+        denied = replace(interaction, answered_at=moment.now, denied_at=moment.now)
         event = _event(question, None, (), browser, moment)
-        return Denied(interaction), (answered, Put(event))
+        return Denied(interaction), (Replace(interaction, denied), Put(event))
     scope = granted_scope(answer, question.scopes)
     if not scope and question.scopes:
         return Refusal(NOTHING_TICKED)
@@ -122,6 +122,7 @@ def decide(
         created_at=moment.now,
         expires_at=moment.now + policy.lifetimes.authorization_code,
     )
+    answered = Replace(interaction, replace(interaction, answered_at=moment.now))
     event = _event(question, grant, scope, browser, moment)
     return Allowed(interaction, code), (answered, Put(grant), Put(remembered), Put(event))
 
@@ -152,12 +153,6 @@ def live_code(transaction: Transaction, interaction: Interaction, browser: Brows
     if known is None or known.spent_at is not None or known.expires_at <= transaction.now:
         return None
     return code
-
-
-def was_denied(transaction: Transaction, interaction: Interaction, browser: Browser) -> bool:
-    """Whether an answered interaction yielded no code at all."""
-    known = transaction.one(AuthorizationCode, code_hash=name_of(code_for(interaction, browser)))
-    return known is None
 
 
 async def answer(
@@ -209,7 +204,7 @@ def _again(
     if isinstance(answer, Answer):
         if answer.decision != "deny" and code is not None:
             return Allowed(step.interaction, code)
-        if answer.decision == "deny" and was_denied(transaction, step.interaction, browser):
+        if answer.decision == "deny" and step.interaction.denied_at is not None:
             return Denied(step.interaction)
     return Elsewhere(step, code)
 

@@ -14,7 +14,7 @@ from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.guessing import GUESSES_TOO_MANY, count_guess, is_guessing
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import Policy, Resource
-from mcplatch.moment import digest
+from mcplatch.moment import digest, name_of
 from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -113,7 +113,7 @@ def read(
     transaction: Transaction, token: str, signed: AccessTokenClaims | None, policy: Policy
 ) -> Facts | None:
     """The facts about a token, or None when it was never one of ours."""
-    name = digest(token) if signed is None else digest(signed.jti or "")
+    name = name_of(token if signed is None else signed.jti or "")
     row = transaction.one(AccessToken, token_hash=name)
     claims = signed
     if claims is None:
@@ -150,7 +150,7 @@ def _unconfirmed(
 ) -> RefreshToken | None:
     if grant.generation == 0 or claims.extra.get(GENERATION) != grant.generation:
         return None
-    found = transaction.one(RefreshToken, grant_id=grant.grant_id, generation=grant.generation)
+    found = transaction.one(RefreshToken, token_hash=grant.refresh_hash)
     return found if found is not None and found.confirmed_at is None else None
 
 

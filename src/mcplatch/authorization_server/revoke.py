@@ -10,7 +10,7 @@ from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.grant_types import authorization_code
 from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
-from mcplatch.moment import digest
+from mcplatch.moment import name_of
 from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -80,11 +80,11 @@ def read(transaction: Transaction, token: str, signed: AccessTokenClaims | None)
     """The grant a token hangs on; the type hint is not needed to find it (RFC 7009 section 2.1)."""
     if signed is not None:
         return _read_signed(transaction, signed)
-    refresh = transaction.one(RefreshToken, token_hash=digest(token))
+    refresh = transaction.one(RefreshToken, token_hash=name_of(token))
     if refresh is not None:
         grant = transaction.one(Grant, lock=True, grant_id=refresh.grant_id)
         return None if grant is None else Facts(grant)
-    opaque = transaction.one(AccessToken, lock=True, token_hash=digest(token))
+    opaque = transaction.one(AccessToken, lock=True, token_hash=name_of(token))
     grant = None if opaque is None else transaction.one(Grant, grant_id=opaque.grant_id)
     return None if grant is None else Facts(grant, opaque, remembered=True)
 
@@ -93,7 +93,7 @@ def _read_signed(transaction: Transaction, claims: AccessTokenClaims) -> Facts |
     grant = transaction.one(Grant, grant_id=claims.grant_id)
     if grant is None:
         return None
-    jti_hash = digest(claims.jti or "")
+    jti_hash = name_of(claims.jti or "")
     remembered = transaction.one(AccessToken, token_hash=jti_hash)
     if remembered is not None:
         return Facts(grant, remembered, remembered=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from mcplatch.authorization_server.policy import Policy
-from mcplatch.moment import Moment, digest
+from mcplatch.moment import Moment, name_of
 from mcplatch.records import AuditEvent, Session, User
 from mcplatch.store.port import Change, Put, Replace, Transaction
 
@@ -35,7 +35,7 @@ def read_session(transaction: Transaction, secret: str | None) -> SignedIn | Non
     """Who is signed in at the browser that sent `secret`; None if nobody, ended, over or locked."""
     if secret is None:
         return None
-    session = transaction.one(Session, session_hash=digest(secret))
+    session = transaction.one(Session, session_hash=name_of(secret))
     if session is None or session.ended_at is not None or session.expires_at <= transaction.now:
         return None
     user = transaction.one(User, user_id=session.user_id)
@@ -54,9 +54,9 @@ def open_session(
     method: str,
 ) -> Opened:
     """A fresh session for a person who has just proven to be `user`; `previous` ends with it."""
-    secret = moment.secret()
+    secret = moment.token()
     session = Session(
-        session_hash=digest(secret),
+        session_hash=name_of(secret),
         user_id=user.user_id,
         created_at=moment.now,
         authenticated_at=moment.now,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mcplatch.authorization_server.decision import Issued, Refused
 from mcplatch.authorization_server.policy import Policy
-from mcplatch.moment import Moment, digest
+from mcplatch.moment import Moment, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import is_verifier, proves
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -86,7 +86,7 @@ def parse(form: Parameters) -> Request | Refusal:
 
 def read(transaction: Transaction, request: Request) -> Facts:
     """The code and its grant; the code's row is held, so that racers come one after the other."""
-    code = transaction.one(AuthorizationCode, lock=True, code_hash=digest(request.code))
+    code = transaction.one(AuthorizationCode, lock=True, code_hash=name_of(request.code))
     grant = None if code is None else transaction.one(Grant, grant_id=code.grant_id)
     return Facts(code, grant)
 
@@ -127,20 +127,17 @@ def _issue(
     code: AuthorizationCode, grant: Grant, client: Client, policy: Policy, moment: Moment
 ) -> Issued:
     used = replace(grant, last_used_at=moment.now)
-    changes: list[Put | Replace] = [
-        Replace(code, replace(code, spent_at=moment.now)),
-        Replace(grant, used),
-    ]
-    secret = None
-    if "refresh_token" in client.grant_types:
-        secret = moment.secret()
-        lifetime = policy.lifetimes.refresh_idle
-        first = RefreshToken(
-            token_hash=digest(secret),
-            grant_id=grant.grant_id,
-            generation=0,
-            created_at=moment.now,
-            expires_at=min(moment.now + lifetime, grant.expires_at),
-        )
-        changes.append(Put(first))
-    return Issued(used, grant.scope, 0, "code-exchanged", secret, tuple(changes))
+    spent = Replace(code, replace(code, spent_at=moment.now))
+    if "refresh_token" not in client.grant_types:
+        return Issued(used, grant.scope, 0, "code-exchanged", None, (spent, Replace(grant, used)))
+    secret = moment.token()
+    first = RefreshToken(
+        token_hash=name_of(secret),
+        grant_id=grant.grant_id,
+        generation=0,
+        created_at=moment.now,
+        expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
+    )
+    used = replace(used, refresh_hash=first.token_hash)
+    changes = (spent, Replace(grant, used), Put(first))
+    return Issued(used, grant.scope, 0, "code-exchanged", secret, changes)

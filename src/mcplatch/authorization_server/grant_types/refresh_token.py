@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated
 from mcplatch.authorization_server.grant_types.authorization_code import revoke
 from mcplatch.authorization_server.policy import Policy
-from mcplatch.moment import Moment, digest
+from mcplatch.moment import Moment, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
@@ -67,11 +67,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The presented token, its grant, and the token that followed it if it was rotated."""
+    """The presented token, its grant, and the grant's current token if that is another one."""
 
     token: RefreshToken | None
     grant: Grant | None
-    successor: RefreshToken | None
+    current: RefreshToken | None
 
 
 def parse(form: Parameters) -> Request | Refusal:
@@ -89,16 +89,14 @@ def read(transaction: Transaction, request: Request) -> Facts:
     """The facts; the token's row and then the grant's are held: the grant has one line of
     tokens.
     """
-    token = transaction.one(RefreshToken, lock=True, token_hash=digest(request.refresh_token))
+    token = transaction.one(RefreshToken, lock=True, token_hash=name_of(request.refresh_token))
     if token is None:
         return Facts(None, None, None)
     grant = transaction.one(Grant, lock=True, grant_id=token.grant_id)
-    successor = None
-    if token.rotated_at is not None:
-        successor = transaction.one(
-            RefreshToken, grant_id=token.grant_id, generation=token.generation + 1
-        )
-    return Facts(token, grant, successor)
+    current = None
+    if token.rotated_at is not None and grant is not None:
+        current = transaction.one(RefreshToken, token_hash=grant.refresh_hash)
+    return Facts(token, grant, current)
 
 
 def decide(
@@ -131,15 +129,15 @@ def decide(
 
 
 def _may_be_repeated(facts: Facts, policy: Policy, moment: Moment) -> bool:
-    token, grant, successor = facts.token, facts.grant, facts.successor
-    if token is None or grant is None or successor is None:
+    token, current = facts.token, facts.current
+    if token is None or current is None:
         return False
     if token.rotated_at is None or token.sealed is None or token.retries >= policy.most_retries:
         return False
-    if successor.generation != grant.generation:
+    if token.generation + 1 != current.generation:
         return False
     age, lifetimes = moment.now - token.rotated_at, policy.lifetimes
-    lost = successor.confirmed_at is None and age <= lifetimes.retry_unconfirmed
+    lost = current.confirmed_at is None and age <= lifetimes.retry_unconfirmed
     return age <= lifetimes.retry or lost
 
 
@@ -151,15 +149,20 @@ def _rotate(
     policy: Policy,
     moment: Moment,
 ) -> Issued:
-    secret, generation = moment.secret(), grant.generation + 1
+    secret, generation = moment.token(), grant.generation + 1
     successor = RefreshToken(
-        token_hash=digest(secret),
+        token_hash=name_of(secret),
         grant_id=grant.grant_id,
         generation=generation,
         created_at=moment.now,
         expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
     )
-    used = replace(grant, generation=generation, last_used_at=moment.now)
+    used = replace(
+        grant,
+        generation=generation,
+        refresh_hash=successor.token_hash,
+        last_used_at=moment.now,
+    )
     changes = (Replace(grant, used), Put(successor))
     return Issued(
         used, scope, generation, "refreshed", secret, changes, token, request.refresh_token

@@ -28,7 +28,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("access_token_expires_at", "access_token", ["expires_at"])
-    op.create_index("access_token_grant_id", "access_token", ["grant_id"])
     op.create_table(
         "audit_event",
         sa.Column("at", _WHOLE, nullable=False),
@@ -44,9 +43,6 @@ def upgrade() -> None:
         sa.Column("address", sa.Text()),
         sa.Column("detail", sa.Text()),
     )
-    op.create_index("audit_event_client_id", "audit_event", ["client_id"])
-    op.create_index("audit_event_grant_id", "audit_event", ["grant_id"])
-    op.create_index("audit_event_user_id", "audit_event", ["user_id"])
     op.create_table(
         "authorization_code",
         sa.Column("code_hash", sa.Text(), primary_key=True),
@@ -59,7 +55,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("authorization_code_expires_at", "authorization_code", ["expires_at"])
-    op.create_index("authorization_code_grant_id", "authorization_code", ["grant_id"])
     op.create_table(
         "bucket",
         sa.Column("key", sa.Text(), primary_key=True),
@@ -87,7 +82,6 @@ def upgrade() -> None:
         sa.Column("blocked_at", _WHOLE),
         sqlite_with_rowid=False,
     )
-    op.create_index("client_digest", "client", ["digest"])
     op.create_index("client_expires_at", "client", ["expires_at"])
     op.create_table(
         "deployment",
@@ -110,6 +104,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", _WHOLE),
         sa.Column("revoked_at", _WHOLE),
         sa.Column("revoked_because", sa.Text()),
+        sa.Column("refresh_hash", sa.Text()),
         sqlite_with_rowid=False,
     )
     op.create_index("grant_client_id", "grant", ["client_id"])
@@ -132,6 +127,7 @@ def upgrade() -> None:
         sa.Column("prompt", sa.Text(), nullable=False),
         sa.Column("authenticated_at", _WHOLE),
         sa.Column("answered_at", _WHOLE),
+        sa.Column("denied_at", _WHOLE),
         sqlite_with_rowid=False,
     )
     op.create_index("interaction_expires_at", "interaction", ["expires_at"])
@@ -149,7 +145,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("refresh_token_expires_at", "refresh_token", ["expires_at"])
-    op.create_index("refresh_token_grant_id", "refresh_token", ["grant_id"])
     op.create_table(
         "session",
         sa.Column("session_hash", sa.Text(), primary_key=True),
