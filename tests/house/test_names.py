@@ -21,7 +21,7 @@ ANYWHERE = {
 ALONE = {"do", "process", "handle", "run_it", "data", "info", "context", "stuff", "common", "base"}
 
 # Names that a framework asks for.
-ASKED_FOR: set[str] = set()
+ASKED_FOR = {"info"}  # of a logger
 
 
 def words(name: str) -> list[str]:
