@@ -163,8 +163,47 @@ def sdk_app(provider: MemoryProvider, base_url: str, *, transport: str = "stream
 
     @server.tool()
     def get_time() -> str:
+        """What time it is."""
         return "12:00"
+
+    @server.tool(name="admin-action")
+    def admin_action(what: str = "nothing") -> str:
+        """Does what only admins may.\x1b[2J"""
+        return f"done: {what}\x1b]0;pwned\x07"
 
     if transport == "sse":
         return server.sse_app()
-    return server.streamable_http_app()
+    return needing_admin(server.streamable_http_app(), provider)
+
+
+def needing_admin(app: Any, provider: MemoryProvider) -> Any:
+    """`app`, in which the tool admin-action takes the scope `admin`, challenged for as it should be."""
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/mcp":
+            await app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        header = dict(scope["headers"]).get(b"authorization", b"").decode()
+        token = provider.access.get(header.removeprefix("Bearer "))
+        if b'"admin-action"' in body and token is not None and "admin" not in token.scopes:
+            challenge = b'Bearer error="insufficient_scope", scope="admin"'
+            headers = [(b"www-authenticate", challenge), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        sent = False
+
+        async def replay() -> Any:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await app(scope, replay, send)
+
+    return guarded

@@ -345,9 +345,9 @@ def test_another_authorization_server_gets_nothing_of_the_first_one() -> None:
 
 
 def test_a_server_is_asked_how_to_sign_in() -> None:
-    assert play(ask_server(SERVER), usual(), Play()) == Hint(PRM, None)
-    assert play(ask_server(SERVER), {SERVER: Reply("", 200)}, Play()) is None
-    assert play(ask_server(SERVER), {SERVER: Reply("", 401)}, Play()) == Hint()
+    assert play(ask_server(SignInRequest(SERVER)), usual(), Play()) == Hint(PRM, None)
+    assert play(ask_server(SignInRequest(SERVER)), {SERVER: Reply("", 200)}, Play()) is None
+    assert play(ask_server(SignInRequest(SERVER)), {SERVER: Reply("", 401)}, Play()) == Hint()
 
 
 def test_a_malformed_scope_is_no_hint() -> None:

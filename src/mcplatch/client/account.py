@@ -127,7 +127,7 @@ class Account:
         """Raises `SignInNeeded` when nothing is held and the server does ask for a sign-in."""
         if self.stored() is not None:
             return
-        talk = ask_server(self.request.server_url)
+        talk = ask_server(self.request)
         if await drive(talk, Nobody(), open_http=self._open_http) is not None:
             Nobody().ready(self.request.server_url, self.request.scope or ())
 
@@ -138,7 +138,7 @@ class Account:
         """
         if self._program is None:
             self.person.ready(self.request.server_url, scope or self.request.scope or ())
-        hint = await drive(ask_server(self.request.server_url), Nobody(), open_http=self._open_http)
+        hint = await drive(ask_server(self.request), Nobody(), open_http=self._open_http)
         return await self.sign_in(hint, scope, seen=self.stored())
 
     async def log_out(self) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mcplatch.client.errors import NoSignInNeeded, ServerFault, Unreachable, Untrusted
-from mcplatch.client.sign_in_request import SignInRequest, checked_url, origin_of
+from mcplatch.client.sign_in_request import SERVER_ADDRESS, SignInRequest, checked_url, origin_of
 from mcplatch.client.talk import JSON, Get, Post, Reply, Talk
 from mcplatch.protocol import resource_metadata, server_metadata
 from mcplatch.protocol.challenge import Challenge, parse_challenges
@@ -76,7 +76,7 @@ def discover(
     (CL-4). Raises `Untrusted` when an answer is not about what was asked for, `ServerFault`,
     `Unreachable`.
     """
-    checked_url(request.server_url, what="server address", request=request)
+    checked_url(request.server_url, what=SERVER_ADDRESS, request=request)
     resource = yield from _find_resource_metadata(request, resource_metadata_url)
     if resource is None:
         return (yield from _discover_without_resource_metadata(request))

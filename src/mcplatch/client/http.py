@@ -89,7 +89,7 @@ async def _read(response: httpx2.Response) -> bytes:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx2.DecodingError("the answer is packed, which was not asked for")
     body = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > MOST_BYTES:
             raise Unreachable(

@@ -21,7 +21,7 @@ from mcplatch.client.credential import Credential, expiry
 from mcplatch.client.discover import Found, bearer_challenge, discover, knock, no_sign_in_needed
 from mcplatch.client.errors import Denied
 from mcplatch.client.register import Memory, Registration, known_registration, register
-from mcplatch.client.sign_in_request import SignInRequest
+from mcplatch.client.sign_in_request import SERVER_ADDRESS, SignInRequest, checked_url
 from mcplatch.client.talk import Listen, Talk
 from mcplatch.moment import Draw, clock
 from mcplatch.protocol.refusal import Refusal
@@ -56,9 +56,10 @@ def hint_of(resource_metadata: str | None, scope: str | None) -> Hint:
     return Hint(resource_metadata, None if isinstance(scopes, Refusal) else scopes or None)
 
 
-def ask_server(server_url: str) -> Talk[Hint | None]:
-    """Knocks without a token; None when the server does not ask for one."""
-    reply = yield from knock(server_url)
+def ask_server(request: SignInRequest) -> Talk[Hint | None]:
+    """Knocks without a token; None when the server does not ask for one. Raises `Untrusted`."""
+    checked_url(request.server_url, what=SERVER_ADDRESS, request=request)
+    reply = yield from knock(request.server_url)
     if reply.status != 401:
         return None
     challenge = bearer_challenge(reply)

@@ -11,6 +11,7 @@ from mcplatch.client.errors import Untrusted
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 CLIENT_NAME = "mcplatch"
+SERVER_ADDRESS = "server address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def checked_url(url: str, *, what: str, request: SignInRequest) -> str:
     https anywhere. Plain http only on this machine, and only for a server that is on this machine
     too: a server elsewhere must not make the client talk to what listens here.
     """
-    next_step = f"Ask whoever runs {request.server_url} to correct its metadata."
+    next_step = "Write it like https://notes.example/mcp."
+    if what != SERVER_ADDRESS:
+        next_step = f"Ask whoever runs {request.server_url} to correct its metadata."
     try:
         parts = urlsplit(url)
         _ = parts.port
