@@ -192,6 +192,7 @@ GALLERY: dict[str, View] = {
         "app.example.net",
     ),
     "answered": Answered("Claude Code", "/authorize?x=1"),
+    "answered-denied": Answered("Claude Code", "/authorize?x=1", denied=True),
     "answered-waiting": Answered("Claude Code", "/authorize?x=1", ANSWER),
     "ended": Ended(),
     "not-here": NotHere(

@@ -300,8 +300,22 @@ async def test_a_double_deny_gets_the_same_answer(stage: Stage, ana: Person) -> 
     consent = await ana.consent()
     for _ in range(2):
         assert (await ana.decide(consent, "deny")).answer["error"] == "access_denied"
-    assert "already answered" in (await ana.decide(consent, "allow")).title
+    closed = await ana.decide(consent, "allow")
+    assert "already answered" in closed.title
+    assert "You denied access to Claude Code" in closed.text
     assert await stage.all(Grant) == []
+
+
+@pytest.mark.requirement("AS-147")
+async def test_a_late_deny_does_not_pretend(stage: Stage, ana: Person) -> None:
+    """Allowed, then signed in afresh in another tab, then Deny on the page of before."""
+    consent = await ana.consent()
+    await ana.decide(consent)
+    await ana.sign_in(await ana.authorize(prompt="login"))
+    page = await ana.decide(consent, "deny")
+    assert "You allowed Claude Code" in page.text
+    assert page.refresh is None
+    assert (await stage.only(Grant)).revoked_at is None
 
 
 @pytest.mark.requirement("AS-147", "AS-30")

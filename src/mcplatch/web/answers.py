@@ -145,7 +145,8 @@ def denied_view(
 def answered_view(interaction: Interaction, app: str, address: str | None, base: str) -> Answered:
     """An interaction that is over; `address` leads on while its code can still be used."""
     onward = "" if address is None or _RUNS.match(address) else address
-    return Answered(app_name(app), again_address(interaction, base), onward)
+    denied = interaction.denied_at is not None
+    return Answered(app_name(app), again_address(interaction, base), onward, denied)
 
 
 def held_view(client: Client, reason: Reason, return_to: ReturnTo) -> Held | NotHere:

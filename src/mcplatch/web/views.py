@@ -152,6 +152,7 @@ class Answered:
     app: str
     again: str
     address: str = ""
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
