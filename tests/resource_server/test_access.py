@@ -53,11 +53,11 @@ def sentinel(text: str) -> str:
     ],
 )
 async def test_a_header_that_tells_another_story_than_the_body_is_refused(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, era: str, changes: dict[str, str]
+    client: httpx2.AsyncClient, issuer: Issuer, era: str, changes: dict[str, str]
 ) -> None:
     sent = headers("tools/call", "delete_note", era=era, token=issuer.token()) | changes
     body = message("tools/call", "delete_note", era=era)
-    response = await anyhow.post("/mcp", json=body, headers=sent)
+    response = await client.post("/mcp", json=body, headers=sent)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == -32020
     assert response.json()["id"] == 1
@@ -66,36 +66,36 @@ async def test_a_header_that_tells_another_story_than_the_body_is_refused(
 @pytest.mark.requirement("RS-81")
 @pytest.mark.parametrize("missing", ["mcp-name", "mcp-method"])
 async def test_the_stateless_wire_needs_its_headers(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, missing: str
+    client: httpx2.AsyncClient, issuer: Issuer, missing: str
 ) -> None:
     sent = headers("tools/call", "list_notes", token=issuer.token())
     del sent[missing]
-    response = await anyhow.post("/mcp", json=message("tools/call", "list_notes"), headers=sent)
+    response = await client.post("/mcp", json=message("tools/call", "list_notes"), headers=sent)
     assert (response.status_code, response.json()["error"]["code"]) == (400, -32020)
 
 
 @pytest.mark.requirement("RS-81")
 @pytest.mark.parametrize("repeated", ["mcp-name", "mcp-method", "mcp-protocol-version"])
 async def test_a_mirrored_header_stands_once(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, repeated: str
+    client: httpx2.AsyncClient, issuer: Issuer, repeated: str
 ) -> None:
     sent = headers("tools/call", "list_notes", token=issuer.token())
     lines = [*sent.items(), (repeated, sent[repeated])]
-    response = await anyhow.post("/mcp", json=message("tools/call", "list_notes"), headers=lines)
+    response = await client.post("/mcp", json=message("tools/call", "list_notes"), headers=lines)
     assert (response.status_code, response.json()["error"]["code"]) == (400, -32020)
 
 
 @pytest.mark.requirement("RS-81")
 @pytest.mark.parametrize("version", [None, LEGACY, "2027-01-01"])
 async def test_the_version_in_the_body_must_be_the_one_in_the_header(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, version: str | None
+    client: httpx2.AsyncClient, issuer: Issuer, version: str | None
 ) -> None:
     sent = headers("tools/call", "list_notes", token=issuer.token())
     if version is None:
         del sent["mcp-protocol-version"]
     else:
         sent["mcp-protocol-version"] = version
-    response = await anyhow.post("/mcp", json=message("tools/call", "list_notes"), headers=sent)
+    response = await client.post("/mcp", json=message("tools/call", "list_notes"), headers=sent)
     assert (response.status_code, response.json()["error"]["code"]) == (400, -32020)
 
 

@@ -60,8 +60,8 @@ async def test_without_a_token_every_method_is_sent_to_sign_in(
 @pytest.mark.requirement("RS-1", "RS-84")
 @pytest.mark.parametrize("verb", ["GET", "HEAD", "DELETE", "PUT", "PATCH"])
 @pytest.mark.parametrize("accept", ["text/event-stream", "*/*"])
-async def test_every_verb_is_challenged(anyhow: httpx2.AsyncClient, verb: str, accept: str) -> None:
-    response = await anyhow.request(verb, "/mcp", headers={"accept": accept})
+async def test_every_verb_is_challenged(client: httpx2.AsyncClient, verb: str, accept: str) -> None:
+    response = await client.request(verb, "/mcp", headers={"accept": accept})
     assert response.status_code == 401
     assert challenge(response).get("scope") == "notes:read"
     assert bool(response.content) == (verb != "HEAD")
@@ -99,10 +99,10 @@ async def test_the_challenge_asks_for_what_the_attempted_call_needs(
     ],
 )
 async def test_a_token_that_does_not_hold_is_said_to_be_invalid(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, defect: dict[str, Any]
+    client: httpx2.AsyncClient, issuer: Issuer, defect: dict[str, Any]
 ) -> None:
     token = issuer.token(**defect)
-    response = await call(anyhow, "delete_note", token)
+    response = await call(client, "delete_note", token)
     assert response.status_code == 401
     found = challenge(response)
     assert found.get("error") == "invalid_token"
@@ -163,11 +163,11 @@ async def test_with_the_scope_of_the_403_the_same_call_succeeds(
     ],
 )
 async def test_credentials_that_can_be_read_in_two_ways_are_malformed(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, lines: list[str], query: str
+    client: httpx2.AsyncClient, issuer: Issuer, lines: list[str], query: str
 ) -> None:
     token = issuer.token()
     sent = [*headers("tools/list").items(), *(("authorization", s.format(token)) for s in lines)]
-    response = await anyhow.post(
+    response = await client.post(
         "/mcp" + query.format(token), json=message("tools/list"), headers=sent
     )
     assert response.status_code == 400
@@ -176,8 +176,8 @@ async def test_credentials_that_can_be_read_in_two_ways_are_malformed(
 
 @pytest.mark.requirement("RS-41")
 @pytest.mark.parametrize("value", ["Basic eDp5", "DPoP abc", "Negotiate", "", "BearerX abc"])
-async def test_another_scheme_is_no_token(anyhow: httpx2.AsyncClient, value: str) -> None:
-    response = await anyhow.get("/mcp", headers={"authorization": value})
+async def test_another_scheme_is_no_token(client: httpx2.AsyncClient, value: str) -> None:
+    response = await client.get("/mcp", headers={"authorization": value})
     assert response.status_code == 401
     assert challenge(response).get("error") is None
 

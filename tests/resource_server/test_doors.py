@@ -31,14 +31,14 @@ LOCAL = "http://localhost:8001"
     ],
 )
 async def test_a_foreign_page_is_turned_away_before_anything_else(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, origin: str
+    client: httpx2.AsyncClient, issuer: Issuer, origin: str
 ) -> None:
     for token in (issuer.token(), "x", None):
-        response = await call(anyhow, "list_notes", token, origin=origin)
+        response = await call(client, "list_notes", token, origin=origin)
         assert response.status_code == 403
         assert "www-authenticate" not in response.headers
         assert "access-control-allow-origin" not in response.headers
-    preflight = await anyhow.options("/mcp", headers={"origin": origin})
+    preflight = await client.options("/mcp", headers={"origin": origin})
     assert preflight.status_code == 403
     assert issuer.asked == []
 
@@ -46,9 +46,9 @@ async def test_a_foreign_page_is_turned_away_before_anything_else(
 @pytest.mark.requirement("RS-80")
 @pytest.mark.parametrize("origin", [ORIGIN, "HTTPS://Notes.Example"])
 async def test_our_own_page_is_let_in(
-    anyhow: httpx2.AsyncClient, issuer: Issuer, origin: str
+    client: httpx2.AsyncClient, issuer: Issuer, origin: str
 ) -> None:
-    response = await call(anyhow, "list_notes", issuer.token(), origin=origin)
+    response = await call(client, "list_notes", issuer.token(), origin=origin)
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == origin
 
@@ -75,9 +75,9 @@ async def test_two_origins_are_nobodys(anyhow: httpx2.AsyncClient) -> None:
     ],
 )
 async def test_a_name_we_do_not_serve_is_misdirected(
-    anyhow: httpx2.AsyncClient, host: str, status: int
+    client: httpx2.AsyncClient, host: str, status: int
 ) -> None:
-    response = await anyhow.get("/mcp", headers={"host": host})
+    response = await client.get("/mcp", headers={"host": host})
     assert response.status_code == status
     if status == 421:
         assert "www-authenticate" not in response.headers
@@ -189,8 +189,8 @@ async def test_a_preflight_needs_no_token_and_is_told_what_it_asked(
 
 @pytest.mark.requirement("RS-88")
 @pytest.mark.parametrize("asked", ["a b", "x;y", "é", "x" * 3000, ",", '"x"'])
-async def test_a_preflight_is_not_an_echo(anyhow: httpx2.AsyncClient, asked: str) -> None:
-    response = await anyhow.options(
+async def test_a_preflight_is_not_an_echo(client: httpx2.AsyncClient, asked: str) -> None:
+    response = await client.options(
         "/mcp",
         headers=[
             (b"origin", ORIGIN.encode()),

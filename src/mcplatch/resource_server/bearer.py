@@ -11,7 +11,7 @@ MOST_CHARACTERS = 8 * 1024
 
 _INVALID_REQUEST = "invalid_request"
 AUTHORIZATION_REPEATED = Reason(
-    "authorization-repeated",
+    "authorization-header-repeated",
     _INVALID_REQUEST,
     "The request has more than one Authorization header.",
     "RFC 6750 3.1",

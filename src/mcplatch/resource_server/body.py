@@ -16,10 +16,10 @@ PEEK_BYTES = 64 * 1024
 """What is read of a request without a valid token, to name the right scope in its challenge."""
 
 BODY_TOO_LARGE = Reason(
-    "body-too-large", "-32600", "The body is too large.", "RFC 9110 15.5.14", 413
+    "message-too-large", "-32600", "The body is too large.", "RFC 9110 15.5.14", 413
 )
 CLIENT_LEFT = Reason(
-    "client-left", "-32600", "The request ended before its body did.", "ASGI 3.0", 400
+    "message-cut-off", "-32600", "The request ended before its body did.", "ASGI 3.0", 400
 )
 
 

@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mcplatch.policy.policy import Policy
 from mcplatch.policy.rules import DENIED, PUBLIC, Requirement
-from mcplatch.protocol.jsonrpc import Message, check_routing, is_stateless, parse_message
+from mcplatch.protocol.jsonrpc import Message, is_stateless
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.resource_metadata import ResourceMetadata, well_known_urls
 from mcplatch.resource_server import replies
 from mcplatch.resource_server.addresses import check_resource, check_secure, make_doors
 from mcplatch.resource_server.admission import Admissions
-from mcplatch.resource_server.body import (
-    BODY_TOO_LARGE,
-    PEEK_BYTES,
-    Receive,
-    Send,
-    read_body,
-    replay,
-)
+from mcplatch.resource_server.asking import NOTHING, Asked, read_asked, worth_peeking
+from mcplatch.resource_server.body import Receive, Send, replay
 from mcplatch.resource_server.cross_origin import answer_headers, preflight
 from mcplatch.resource_server.documents import resource_documents, serve
 from mcplatch.resource_server.heads import Headers, Heads
 from mcplatch.resource_server.identity import CURRENT
-from mcplatch.resource_server.lifespan import run_lifespan
-from mcplatch.resource_server.options import App, Learn, Options, Scope
+from mcplatch.resource_server.lifespan import Lifespan
+from mcplatch.resource_server.options import App, Options, Scope
 from mcplatch.resource_server.outgoing import Filtering, Outgoing
 from mcplatch.resource_server.replies import Replies, Reply
 from mcplatch.resource_server.token_cache import Admission, TokenCache
 from mcplatch.resource_server.verdict import Invalid, Unavailable, Verifier
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asks for: its message, or why it cannot be read; `body` as it came."""
-
-    message: Message | None = None
-    refusal: Refusal | None = None
-    body: bytes | None = None
 
 
 class Guard:
@@ -70,7 +54,7 @@ class Guard:
         self.policy = policy
         self.options = chosen
         self.cache = TokenCache(chosen.most_cached_tokens)
-        self._verifier = verifier
+        self._lifespan = Lifespan(chosen.checks, verifier.aclose)
         self._admissions = Admissions(
             verifier,
             bind=chosen.bind,
@@ -97,9 +81,7 @@ class Guard:
         if kind == "http":
             await self._http(scope, receive, send)
         elif kind == "lifespan":
-            await run_lifespan(
-                self.app, scope, receive, send, self.options.checks, self._verifier.aclose
-            )
+            await self._lifespan.run(self.app, scope, receive, send)
         else:
             # Nothing of MCP speaks WebSocket here, and what is not guarded is not let through.
             await receive()
@@ -114,6 +96,8 @@ class Guard:
         if path in self.options.open_paths:
             await self.app(scope, receive, send)
             return
+        if not self._lifespan.checked:
+            await self._lifespan.check_late(scope)
         heads = Heads(scope["headers"], self._unseen)
         origin = heads.only(b"origin")
         wrong = self._at_the_door(heads, origin)
@@ -146,8 +130,6 @@ class Guard:
         if isinstance(caller, Unavailable):
             return replies.unavailable(caller.retry_after, None)
         asked = await self._asked(scope, receive, heads, caller)
-        if asked.message is not None and self.options.learn is not None:
-            await self._learn(self.options.learn, scope, asked.message)
         requirement = self._requirement(scope, asked)
         if isinstance(caller, Admission):
             if asked.refusal is not None:
@@ -168,30 +150,17 @@ class Guard:
     async def _asked(
         self, scope: Scope, receive: Receive, heads: Heads, caller: Admission | Invalid | None
     ) -> Asked:
-        if scope["method"] != "POST" or scope["path"] in self.options.plain_paths:
-            return _NOTHING
-        most = self._most_to_read(heads, caller)
-        if most == 0:
-            return Asked(refusal=_UNREAD)
-        body = await read_body(receive, most)
-        if isinstance(body, Refusal):
-            return Asked(refusal=body)
-        message = parse_message(body)
-        if isinstance(message, Refusal):
-            return Asked(refusal=message)
-        return Asked(message, check_routing(message, heads.routing()), body)
-
-    def _most_to_read(self, heads: Heads, caller: Admission | Invalid | None) -> int:
-        """How much of a body is read: little of one whose sender will be sent to sign in anyway."""
-        if isinstance(caller, Admission) or (caller is None and self.policy.is_mixed):
-            return self.options.most_body_bytes
-        length = heads.only(b"content-length") or ""
-        declared = int(length) if length.isdecimal() and len(length) < 10 else PEEK_BYTES + 1
-        return PEEK_BYTES if declared <= PEEK_BYTES else 0
-
-    async def _learn(self, learn: Learn, scope: Scope, message: Message) -> None:
-        if message.method == "tools/call" and message.name not in self.policy.declared:
-            await learn(scope, message.name or "")
+        if scope["path"] in self.options.plain_paths:
+            return NOTHING
+        may_pass = isinstance(caller, Admission) or (caller is None and self.policy.is_mixed)
+        most = self.options.most_body_bytes if may_pass else worth_peeking(heads)
+        asked = await read_asked(scope, receive, heads, most=most)
+        learn, message = self.options.learn, asked.message
+        if learn is not None and may_pass and message is not None:
+            name = message.name
+            if message.method == "tools/call" and name and name not in self.policy.declared:
+                await learn(scope, name)
+        return asked
 
     def _requirement(self, scope: Scope, asked: Asked) -> Requirement:
         if asked.message is not None:
@@ -296,7 +265,3 @@ class Guard:
             resource_name=chosen.resource_name,
             resource_documentation=chosen.resource_documentation,
         )
-
-
-_NOTHING = Asked()
-_UNREAD = Refusal(BODY_TOO_LARGE)
