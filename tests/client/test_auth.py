@@ -219,6 +219,23 @@ async def test_trouble_at_the_token_endpoint_keeps_the_tokens(wallet: Wallet, st
     assert not town.visits
 
 
+@pytest.mark.requirement("CL-10")
+async def test_a_token_endpoint_that_is_gone_is_looked_for_anew(wallet: Wallet) -> None:
+    town = Town()
+    signed_in(town, wallet, expires_in=-100)
+    held = wallet.find(SERVER)
+    assert held is not None
+    wallet.keep(replace(held, token_endpoint=f"{ISSUER}/old-token"))
+    town.access.clear()
+    async with client(town, auth_for(town, wallet, interactive=False)) as http:
+        with pytest.raises(LatchError):
+            await http.get(SERVER)
+    assert wallet.find(SERVER) is not None
+    async with client(town, auth_for(town, wallet)) as http:
+        assert (await http.get(SERVER)).status_code == 200
+    assert len(town.visits) == 1
+
+
 async def test_trouble_is_no_reason_to_stop_while_the_token_lives(wallet: Wallet) -> None:
     town = Town(sick=503)
     signed_in(town, wallet, expires_in=10)

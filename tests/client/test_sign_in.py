@@ -70,6 +70,7 @@ def test_everything_a_later_run_needs_is_kept() -> None:
         scope=("notes:read",),
         obtained_at=1000,
         sign_in_at=1000,
+        request=SignInRequest(SERVER),
     )
 
 

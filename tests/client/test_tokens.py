@@ -8,6 +8,7 @@ import pytest
 
 from mcplatch.client.credential import Credential, from_json, to_json
 from mcplatch.client.errors import Denied, LatchError, ServerFault, Unreachable, Untrusted
+from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Reply
 from mcplatch.client.tokens import GrantGone, refresh, revoke
 from tests.client.table import ISSUER, SERVER, Answer, Play, as_json, down, in_turn, play, tokens
@@ -29,6 +30,7 @@ HELD = Credential(
     scope=("a", "b"),
     obtained_at=300,
     sign_in_at=200,
+    request=SignInRequest(SERVER, client_id="given", assume_pkce=True),
 )
 
 

@@ -14,6 +14,7 @@ import pytest
 from mcplatch.client.errors import WalletTrouble
 from mcplatch.client.private_file import write_private
 from mcplatch.client.register import Registration
+from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.wallet import Wallet
 from mcplatch.client.wallet_key import KEY_FILE, KEYRING_MARK, os_keyring
 from tests.client.table import ISSUER, SERVER
@@ -51,6 +52,14 @@ def test_what_is_kept_is_found_by_another_program(tmp_path: Path) -> None:
     assert wallet(tmp_path).find(SERVER) == HELD
     assert wallet(tmp_path).find(SERVER, "work") is None
     assert wallet(tmp_path).find("https://other.example/mcp") is None
+
+
+def test_how_somebody_signed_in_need_not_be_said_again(tmp_path: Path) -> None:
+    wallet(tmp_path).keep(HELD)
+    assert wallet(tmp_path).request_for(SERVER) == HELD.request
+    assert wallet(tmp_path).request_for(SERVER, "work") == SignInRequest(SERVER)
+    auth = wallet(tmp_path).auth(SERVER, scopes="a b", interactive=False)
+    assert auth.request == replace(HELD.request, scope=("a", "b"))
 
 
 def test_accounts_are_apart(tmp_path: Path) -> None:

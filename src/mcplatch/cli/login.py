@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcplatch.cli.at_server import account_option, open_wallet, run, url_argument
 from mcplatch.cli.options import json_option
 from mcplatch.cli.outcome import Exit, Stop, tell
+
+if TYPE_CHECKING:
+    from mcplatch.client.sign_in_request import SignInRequest
 
 
 @click.command()
@@ -58,11 +62,11 @@ def command(server_url: str, account: str, as_json: bool, **options: Any) -> Non
         open_browser=not options["no_browser"],
         seconds=options["timeout"],
     )
-    at_server = Account(_request(server_url, options), wallet, person=person, name=account)
 
     async def sign_in() -> Any:
+        request = _request(wallet.request_for(server_url, account), options)
         try:
-            return await at_server.log_in()
+            return await Account(request, wallet, person=person, name=account).log_in()
         except NoSignInNeeded as open_server:
             raise Stop(open_server.what, Exit.OK, next_step=open_server.next_step) from None
 
@@ -78,19 +82,18 @@ def command(server_url: str, account: str, as_json: bool, **options: Any) -> Non
     )
 
 
-def _request(server_url: str, options: dict[str, Any]) -> Any:
-    from mcplatch.client.sign_in_request import SignInRequest
-
+def _request(last_time: SignInRequest, options: dict[str, Any]) -> SignInRequest:
+    """What this command says, over what was said the last time."""
     scope, secret = options["scope"], options["client_secret_file"]
-    return SignInRequest(
-        server_url,
-        scope=None if scope is None else tuple(scope.split()),
-        client_id=options["client_id"],
-        client_secret=None if secret is None else secret.read().strip(),
-        client_metadata_url=options["client_metadata_url"],
-        issuer=options["issuer"],
-        accept_issuer=options["accept_issuer"],
-        send_resource=not options["no_resource"],
-        assume_pkce=options["assume_pkce"],
-        allow_http=options["allow_http"],
-    )
+    said = {
+        "scope": None if scope is None else tuple(scope.split()),
+        "client_id": options["client_id"],
+        "client_secret": None if secret is None else secret.read().strip(),
+        "client_metadata_url": options["client_metadata_url"],
+        "issuer": options["issuer"],
+        "accept_issuer": options["accept_issuer"],
+        "send_resource": False if options["no_resource"] else None,
+        "assume_pkce": options["assume_pkce"] or None,
+        "allow_http": options["allow_http"] or None,
+    }
+    return replace(last_time, **{name: value for name, value in said.items() if value is not None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from mcplatch.cli.at_server import open_wallet, run
+from mcplatch.cli.at_server import ending_with_its_exit_code, open_wallet, run
 from mcplatch.cli.outcome import Exit, Stop
 
 T = TypeVar("T")
@@ -21,10 +21,12 @@ def ask_server(
     """The answer to `ask(client)`. Ends the command with its exit code when there is none."""
     from mcplatch.client.auth import LatchAuth
     from mcplatch.client.mcp_session import open_session
-    from mcplatch.client.sign_in_request import SignInRequest
     from mcplatch.client.terminal import plain
 
-    auth = LatchAuth(SignInRequest(server_url), open_wallet(), account=account, interactive=False)
+    wallet = open_wallet()
+    with ending_with_its_exit_code():
+        request = wallet.request_for(server_url, account)
+    auth = LatchAuth(request, wallet, account=account, interactive=False)
     # Half a second of imports can be spared somebody who only has to be told to sign in.
     run(auth.account.check_signed_in)
 

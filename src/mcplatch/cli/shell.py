@@ -31,11 +31,12 @@ def command(server_url: str, account: str, transport: Any, no_browser: bool) -> 
     from mcplatch.client.account import Account
     from mcplatch.client.person import LoopbackPerson
     from mcplatch.client.shell import Shell
-    from mcplatch.client.sign_in_request import SignInRequest
 
     person = LoopbackPerson(open_browser=not no_browser)
-    at_server = Account(SignInRequest(server_url), open_wallet(), person=person, name=account)
+    wallet = open_wallet()
     with ending_with_its_exit_code():
+        request = wallet.request_for(server_url, account)
+        at_server = Account(request, wallet, person=person, name=account)
         Shell(at_server, read_line, click.echo, transport=transport).run()
 
 

@@ -15,7 +15,7 @@ import anyio
 
 from mcplatch.client.credential import Credential
 from mcplatch.client.drive import Nobody, Person, drive
-from mcplatch.client.errors import LatchError
+from mcplatch.client.errors import Denied, LatchError, ServerFault
 from mcplatch.client.http import OpenClient, open_client
 from mcplatch.client.lock import holding
 from mcplatch.client.sign_in import Hint, Senses, ask_server, sign_in, with_more_scope
@@ -69,13 +69,16 @@ class Account:
     async def ready(self) -> Credential | None:
         """The sign-in to use now, renewed if it is about to end; None when there is none.
 
-        Raises `Unreachable` or `ServerFault` when it has ended and cannot be renewed just now.
+        Raises `Unreachable` when it has ended and cannot be renewed just now.
         """
         held = self.stored()
         if held is None or held.is_fresh(self._senses.clock()) or held.refresh_token is None:
             return held
         try:
             return await self.renew(held)
+        except (ServerFault, Denied):
+            # The server may have moved; whether the token still does is for the MCP server to say.
+            return held
         except LatchError:
             # Trouble at the authorization server is no reason to stop while the token still lives.
             if held.expires_at is not None and held.expires_at > self._senses.clock():

@@ -14,7 +14,7 @@ from mcplatch.client.account import Account
 from mcplatch.client.credential import Credential
 from mcplatch.client.discover import bearer_challenge
 from mcplatch.client.drive import Nobody, Person, in_a_thread
-from mcplatch.client.errors import Denied, LatchError, SignInNeeded, sign_in_command
+from mcplatch.client.errors import Denied, LatchError, ServerFault, SignInNeeded, sign_in_command
 from mcplatch.client.http import OpenClient, open_client
 from mcplatch.client.sign_in import Hint, Senses, hint_of
 from mcplatch.client.sign_in_request import SignInRequest, origin_of
@@ -148,7 +148,7 @@ class LatchAuth(httpx2.Auth):
             challenge.get("scope") if challenge else None,
         )
         if isinstance(move, Refresh) and sent is not None:
-            return await self.account.renew(sent)
+            return await self._renew(sent, hint)
         if isinstance(move, SignIn):
             return await self.account.sign_in(hint, move.scope, seen=sent)
         if isinstance(move, StepUp):
@@ -156,6 +156,17 @@ class LatchAuth(httpx2.Auth):
         if isinstance(move, GiveUp):
             raise Denied(move.why, next_step="Look at what you hold: mcplatch status")
         return self.account.stored()
+
+    async def _renew(self, sent: Credential, hint: Hint) -> Credential | None:
+        try:
+            return await self.account.renew(sent)
+        except (ServerFault, Denied):
+            # An endpoint that is gone, or a client it no longer knows: a sign-in finds the new
+            # ones.
+            if not self._interactive:
+                raise
+            scope = tuple(dict.fromkeys((*sent.scope, *(hint.scope or ())))) or None
+            return await self.account.sign_in(hint, scope, seen=sent)
 
     async def _step_up(self, move: StepUp, hint: Hint, sent: Credential | None) -> Credential:
         command = sign_in_command(self.request.server_url, move.scope)

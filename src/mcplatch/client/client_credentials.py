@@ -68,6 +68,7 @@ def sign_in_as_program(
         scope=scope if answer.scope is None else answer.scope,
         obtained_at=now,
         sign_in_at=now,
+        request=request,
     )
 
 

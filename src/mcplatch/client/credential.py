@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from mcplatch.client.register import Registration
+from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.protocol.token_response import TokenAnswer
 
 # A token is renewed this long before it ends, so that it does not end on the way (CL-53).
@@ -22,6 +23,7 @@ class Credential:
     resource: what the tokens are for, None where the server takes no `resource` parameter.
     expires_at: seconds since the epoch; None means unknown: use it until it is refused (CL-52).
     obtained_at: when the access token came; sign_in_at: when the person last said yes.
+    request: how the person signed in, so that they need not say it again to sign in anew.
     """
 
     server_url: str
@@ -39,6 +41,7 @@ class Credential:
     scope: tuple[str, ...]
     obtained_at: int
     sign_in_at: int
+    request: SignInRequest
 
     def __repr__(self) -> str:
         return f"Credential({self.server_url!r}, {self.account!r}, issuer={self.issuer!r})"
@@ -92,6 +95,12 @@ def from_json(stored: bytes) -> Credential:
     try:
         values = {field.name: document[field.name] for field in fields(Credential)}
         values["scope"] = tuple(values["scope"])
+        values["request"] = _request(values["request"])
     except (KeyError, TypeError) as missing:
         raise ValueError("not a stored credential") from missing
     return Credential(**values)
+
+
+def _request(stored: dict[str, Any]) -> SignInRequest:
+    scope = stored["scope"]
+    return SignInRequest(**{**stored, "scope": None if scope is None else tuple(scope)})

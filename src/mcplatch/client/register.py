@@ -9,7 +9,7 @@ told.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mcplatch.client.discover import Found
@@ -39,7 +39,7 @@ class Registration:
     client_id: str
     token_endpoint_auth_method: str
     kind: str
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     redirect_uri: str | None = None
     scope: tuple[str, ...] = ()
     secret_expires_at: int | None = None

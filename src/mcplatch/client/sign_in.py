@@ -109,7 +109,7 @@ def sign_in(
                 raise
             memory.forget_registration(issuer)
             continue
-        return _credential(found, known, answer, scope=scope, now=senses.clock(), account=account)
+        return _credential(request, found, known, answer, (scope, senses.clock(), account))
     raise AssertionError("the loop returns or raises")
 
 
@@ -140,14 +140,13 @@ def _try(
 
 
 def _credential(
+    request: SignInRequest,
     found: Found,
     registration: Registration,
     answer: TokenAnswer,
-    *,
-    scope: tuple[str, ...],
-    now: int,
-    account: str,
+    asked: tuple[tuple[str, ...], int, str],
 ) -> Credential:
+    scope, now, account = asked
     return Credential(
         server_url=found.server_url,
         account=account,
@@ -164,6 +163,7 @@ def _credential(
         scope=scope if answer.scope is None else answer.scope,
         obtained_at=now,
         sign_in_at=now,
+        request=replace(request, scope=None),
     )
 
 

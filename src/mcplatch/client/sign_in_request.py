@@ -4,7 +4,7 @@ choice).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mcplatch.client.errors import Untrusted
@@ -33,7 +33,7 @@ class SignInRequest:
     server_url: str
     scope: tuple[str, ...] | None = None
     client_id: str | None = None
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     client_issuer: str | None = None
     token_endpoint_auth_method: str | None = None
     client_metadata_url: str | None = None

@@ -8,7 +8,7 @@ socket. The drivers in `drive.py` do the I/O, one for threads and one for corout
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,10 +33,10 @@ class Post:
     """Send `body`. `authorization` is the value of that header, for client_secret_basic."""
 
     url: str
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str = FORM
     accept: str = JSON
-    authorization: str | None = None
+    authorization: str | None = field(default=None, repr=False)
     head_only: bool = False
 
 
@@ -69,7 +69,7 @@ class Reply:
     url: str
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
     def all(self, name: str) -> list[str]:
         """Every value of the header `name`."""

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from mcplatch.client.credential import Credential, from_json, to_json
 from mcplatch.client.errors import WalletTrouble
 from mcplatch.client.private_file import read_private, write_private
 from mcplatch.client.register import Registration
+from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.wallet_key import (
     Keyring,
     WalletKey,
@@ -82,11 +83,13 @@ class Wallet:
         on_step_up: asked before more access is requested; False declines.
         """
         from mcplatch.client.auth import LatchAuth
-        from mcplatch.client.sign_in_request import SignInRequest
 
         wanted = tuple(scopes.split()) if isinstance(scopes, str) else tuple(scopes)
         return LatchAuth(
-            SignInRequest(server_url, scope=None if scopes == "minimal" else wanted),
+            replace(
+                self.request_for(server_url, account),
+                scope=None if scopes == "minimal" else wanted,
+            ),
             self,
             account=account,
             interactive=interactive,
@@ -109,6 +112,11 @@ class Wallet:
             c for c in self.credentials() if (c.server_url, c.account) == (server_url, account)
         )
         return next(fitting, None)
+
+    def request_for(self, server_url: str, account: str = DEFAULT_ACCOUNT) -> SignInRequest:
+        """How `account` signed in to `server_url` last time; the plain way when it has not."""
+        held = self.find(server_url, account)
+        return SignInRequest(server_url) if held is None else held.request
 
     def keep(self, credential: Credential) -> None:
         """Stores it before anybody uses it. Another issuer's sign-in to the same server is

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mcplatch.protocol.parameters import Parameters, parse_form
@@ -43,8 +43,8 @@ class Attempt:
 
     issuer: str
     issuer_promised: bool
-    state: str
-    code_verifier: str
+    state: str = field(repr=False)
+    code_verifier: str = field(repr=False)
     redirect_uri: str
     resource: str | None
     scope: tuple[str, ...]
@@ -54,7 +54,7 @@ class Attempt:
 class AuthorizationCodeAnswer:
     """The person allowed it."""
 
-    code: str
+    code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcplatch.protocol.json_object import read_json_object
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -35,8 +35,8 @@ class TokenAnswer:
     5.1).
     """
 
-    access_token: str
-    refresh_token: str | None
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
     expires_in: int | None
     scope: tuple[str, ...] | None
 
