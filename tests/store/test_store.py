@@ -134,6 +134,11 @@ async def test_look_cannot_write(store: Store) -> None:
     assert await store.look(lambda t: t.all(User)) == []
 
 
+async def test_look_may_run_what_locks_when_it_settles(store: Store) -> None:
+    await store.settle(lambda t: t.apply((Put(ADA),)))
+    assert await store.look(lambda t: t.one(User, lock=True, user_id="u1")) == ADA
+
+
 async def test_a_caller_that_goes_away_changes_nothing_for_the_others(store: Store) -> None:
     task = asyncio.create_task(store.settle(lambda t: t.apply((Put(ADA),))))
     await asyncio.sleep(0)

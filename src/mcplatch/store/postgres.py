@@ -125,16 +125,20 @@ class PostgresStore:
     ) -> T:
         for _ in range(MOST_TRIES - 1):
             try:
-                return self._once(connection, work)
+                return self._once(connection, work, writes=writes)
             except (*_AGAIN, Contended):
                 connection.execute(_begin(writes=writes))
-        return self._once(connection, work)
+        return self._once(connection, work, writes=writes)
 
-    def _once(self, connection: psycopg.Connection[Any], work: Callable[[Transaction], T]) -> T:
+    def _once(
+        self, connection: psycopg.Connection[Any], work: Callable[[Transaction], T], *, writes: bool
+    ) -> T:
         try:
             found = connection.execute(NOW).fetchone()
             now = int(found[0]) if found else 0
-            result = work(SqlTransaction(connection.execute, self._statements, now))
+            # A transaction that only reads may not lock, and has nothing to lock for.
+            transaction = SqlTransaction(connection.execute, self._statements, now, locks=writes)
+            result = work(transaction)
             connection.execute("COMMIT")
         except psycopg.errors.IntegrityError as twice:
             connection.execute("ROLLBACK")

@@ -44,16 +44,20 @@ class Statements:
 class SqlTransaction:
     """Asks and applies over one open transaction of a driver (see `port.Transaction`)."""
 
-    __slots__ = ("_execute", "_statements", "now")
+    __slots__ = ("_execute", "_locks", "_statements", "now")
 
-    def __init__(self, execute: Execute, statements: Statements, now: int) -> None:
+    def __init__(
+        self, execute: Execute, statements: Statements, now: int, *, locks: bool = True
+    ) -> None:
         self._execute = execute
         self._statements = statements
+        self._locks = locks
         self.now = now
 
     def one(self, record: type[R], *, lock: bool = False, **equal: Any) -> R | None:
         """See `port.Transaction.one`."""
         shape = SHAPES[record]
+        lock = lock and self._locks
         key = (record, "one", lock, *((name, value is None) for name, value in equal.items()))
         text = self._statements.text(key, lambda: _select(shape, equal, lock=lock))
         row = self._execute(text, _bound(shape, equal)).fetchone()
