@@ -209,9 +209,12 @@ GALLERY: dict[str, View] = {
         "t",
         "/account/disconnect",
         "/sign-out",
+        10,
         "Cursor is disconnected from Team Calendar.",
     ),
-    "connected-none": ConnectedApps("Ana López (ana)", (), "t", "/account/disconnect", "/sign-out"),
+    "connected-none": ConnectedApps(
+        "Ana López (ana)", (), "t", "/account/disconnect", "/sign-out", 10
+    ),
     "signed-out": SignedOut("/account"),
     "home": Home("/account"),
 }

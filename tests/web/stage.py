@@ -159,8 +159,10 @@ class Page:
 class Person:
     """Somebody at a browser: cookies of its own, forms filled as a browser would."""
 
-    def __init__(self, stage: Stage, *, address: str = "203.0.113.7", origin: str = ISSUER) -> None:
-        self.origin = origin
+    def __init__(
+        self, stage: Stage, *, address: str = "203.0.113.7", origin: str = ISSUER, base: str = ""
+    ) -> None:
+        self.origin, self.base = origin, base
         transport = httpx2.ASGITransport(app=stage.app, client=(address, 40000))
         self.http = httpx2.AsyncClient(transport=transport, base_url=origin)
 
@@ -190,7 +192,7 @@ class Person:
 
     async def authorize(self, **changes: str | None) -> Page:
         """Follow an app's link to the authorization endpoint."""
-        return await self.get(f"/authorize?{authorization_query(**changes)}")
+        return await self.get(f"{self.base}/authorize?{authorization_query(**changes)}")
 
     async def sign_in(
         self, page: Page, username: str = "ana", password: str = PASSWORD, **headers: str

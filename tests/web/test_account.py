@@ -45,6 +45,7 @@ async def test_a_card_says_what_was_allowed_since_when_and_until_when(ana: Perso
         "a moment ago",
         "never",
         "Disconnect",
+        "within 10 minutes at all others",
     ):
         assert words in page.text, words
     assert "Create and edit events" not in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,10 +21,12 @@ from mcplatch.records import (
     Session,
 )
 from mcplatch.store.port import Replace, Store
+from mcplatch.store.sqlite import SqliteStore
 from tests.web.stage import (
     CALENDAR,
     CALLBACK,
     ISSUER,
+    POLICY,
     STATE,
     Person,
     Stage,
@@ -405,3 +408,23 @@ async def test_private_scheme_target(stage: Stage, ana: Person) -> None:
     assert page.refresh is not None
     assert page.refresh.startswith(address + "?code=")
     assert urlsplit(page.refresh).scheme == "cursor"
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+async def test_an_issuer_with_a_path(sqlite_path: Path, ending: str) -> None:
+    issuer = f"{ISSUER}/auth/tenant{ending}"
+    store = SqliteStore(str(sqlite_path))
+    stage = await open_stage(store, policy=replace(POLICY, issuer=issuer))
+    ana = Person(stage, base="/auth/tenant")
+    consent = await ana.consent()
+    assert urlsplit(consent.url).path.startswith("/auth/tenant/interaction/")
+    for part in consent.html.split('href="')[1:] + consent.html.split('src="')[1:]:
+        assert part.startswith("/auth/tenant/")
+    style = consent.html.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    assert (await ana.http.get(style)).headers["content-type"].startswith("text/css")
+    assert (await ana.decide(consent)).answer["iss"] == issuer
+    assert "Claude Code" in (await ana.get("/auth/tenant/account")).text
+    for home in ("/auth/tenant", "/auth/tenant/"):
+        assert "asks you first" in (await ana.get(home)).text
+    assert (await ana.get("/account")).status == 404
+    await store.close()

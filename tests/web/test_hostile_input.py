@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from mcplatch.passwords import PasswordsBusy
 from mcplatch.store.port import StoreDown
+from mcplatch.web.front import guarded, open_front
 from tests.web.stage import (
     Person,
     Stage,
@@ -127,6 +131,16 @@ async def test_a_database_that_is_away_is_said_so(stage: Stage, ana: Person) -> 
     assert page.status == 503
     assert page.response.headers["retry-after"] == "2"
     assert "busier" in page.text or "try again" in page.text.lower()
+
+
+async def test_too_many_sign_ins_at_once_is_said_so(stage: Stage) -> None:
+    async def busy(_request: object, _front: object) -> Response:
+        raise PasswordsBusy
+
+    front = open_front(stage.house, "")
+    response = await guarded(busy, front)(Request({"type": "http", "path": "/", "headers": []}))
+    assert response.status_code == 503
+    assert b"busier than it can be" in bytes(response.body)
 
 
 class _Broken:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from mcplatch.authorization_server import connected_apps, sessions
 from mcplatch.authorization_server.connected_apps import EVERYTHING, Account, Disconnected
 from mcplatch.authorization_server.login import password
+from mcplatch.authorization_server.policy import MINUTE
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.web import forms
 from mcplatch.web.cookies import VISITOR_AGE_S
@@ -145,6 +146,7 @@ def _account_view(found: Account, secret: str, front: Front, *, told: str = "") 
         csrf=forms.csrf_token(secret, "account"),
         action=front.base + DISCONNECT,
         sign_out=front.base + SIGN_OUT,
+        minutes_left=-(-front.house.policy.lifetimes.access_token // MINUTE),
         told=told,
     )
 

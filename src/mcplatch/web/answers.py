@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from mcplatch.authorization_server import authorize
-from mcplatch.authorization_server.consent import ACCESS_DAYS, USUAL_DAYS, Answer
+from mcplatch.authorization_server.consent import USUAL_DAYS, Answer
 from mcplatch.authorization_server.discovery import AUTHORIZE
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.authorization_server.question import Question
@@ -99,7 +99,7 @@ def consent_view(
         target=target,
         target_host=host,
         groups=groups,
-        choices=_choices(answer.days if answer else USUAL_DAYS),
+        choices=_choices(question.days, answer.days if answer else USUAL_DAYS),
         action=path_of(base, interaction.interaction_id, "consent"),
         another_account=path_of(base, interaction.interaction_id, "another-account"),
         csrf=csrf_token(secret, "consent", interaction.interaction_id, user.user_id),
@@ -195,8 +195,9 @@ def again_address(interaction: Interaction, base: str) -> str:
     return f"{base}{AUTHORIZE}?{urlencode(asked, quote_via=quote)}"
 
 
-def _choices(days: int) -> tuple[AccessChoice, ...]:
-    return tuple(AccessChoice(choice, choice == days) for choice in ACCESS_DAYS)
+def _choices(offered: tuple[int, ...], wanted: int) -> tuple[AccessChoice, ...]:
+    chosen = wanted if wanted in offered else offered[-1]
+    return tuple(AccessChoice(days, days == chosen) for days in offered)
 
 
 def _unknown_redirect(client: Client, presented: str) -> NoRedirect:

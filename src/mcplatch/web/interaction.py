@@ -24,7 +24,7 @@ from mcplatch.records import Client, Interaction
 from mcplatch.store.port import Transaction
 from mcplatch.web import answers, forms
 from mcplatch.web.cookies import ROOM_S
-from mcplatch.web.front import Front, refused_form
+from mcplatch.web.front import Front, address_of, refused_form
 from mcplatch.web.views import Ended, NotHere
 
 GONE = 410
@@ -48,7 +48,9 @@ async def begin(request: Request, front: Front) -> Response:
     if isinstance(form, Refusal):
         return front.page(answers.no_redirect_view(form.reason, None, None), form.reason.status)
     secret = front.secret()
-    outcome = await authorize.begin(form, front.house, browser_hash=digest(secret))
+    outcome = await authorize.begin(
+        form, front.house, browser_hash=digest(secret), address=address_of(request)
+    )
     if isinstance(outcome, authorize.ShownOnly):
         view = answers.no_redirect_view(
             outcome.reason, outcome.client, outcome.presented_redirect_uri

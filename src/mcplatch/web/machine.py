@@ -129,7 +129,8 @@ async def registration_endpoint(call: Call, house: House) -> Reply:
     """RFC 7591."""
     answered = await register.answer(call.body, house, address=call.address)
     if isinstance(answered, Refused):
-        return refused(answered.reason)
+        wait = str(answered.retry_after or "").encode()
+        return refused(answered.reason, *(((b"retry-after", wait),) if wait else ()))
     return Reply(201, _json(answered))
 
 

@@ -203,6 +203,7 @@ class ConnectedApps:
     csrf: str
     action: str
     sign_out: str
+    minutes_left: int
     told: str = ""
 
 
