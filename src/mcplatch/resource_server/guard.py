@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from mcplatch.policy.policy import Policy
@@ -21,7 +20,7 @@ from mcplatch.resource_server.heads import Headers, Heads
 from mcplatch.resource_server.identity import CURRENT
 from mcplatch.resource_server.lifespan import Lifespan
 from mcplatch.resource_server.options import App, Options, Scope
-from mcplatch.resource_server.outgoing import Filtering, Outgoing
+from mcplatch.resource_server.outgoing import Filtering, Outgoing, run_until_expiry
 from mcplatch.resource_server.replies import Replies, Reply
 from mcplatch.resource_server.token_cache import Admission, TokenCache
 from mcplatch.resource_server.verdict import Invalid, Unavailable, Verifier
@@ -209,23 +208,9 @@ class Guard:
         again = receive if asked.body is None else replay(asked.body, receive)
         reset = CURRENT.set((identity, asked.message.method if asked.message else ""))
         try:
-            await self._until_expiry(scope, again, out)
+            await run_until_expiry(self.app, scope, again, out)
         finally:
             CURRENT.reset(reset)
-
-    async def _until_expiry(self, scope: Scope, receive: Receive, out: Outgoing) -> None:
-        if out.ends_in is None:
-            await self.app(scope, receive, out)
-            return
-        deadline = asyncio.timeout(None)
-        try:
-            async with deadline:
-                out.deadline = deadline
-                await self.app(scope, receive, out)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            await out.finish()
 
     def _seen(self, heads: Heads) -> Headers:
         """The request headers for the application: without the token, which is not meant for it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
-from mcplatch.resource_server.body import AsgiMessage, Send
+from mcplatch.resource_server.body import AsgiMessage, Receive, Send
 from mcplatch.resource_server.heads import Headers, without
 from mcplatch.resource_server.tool_lists import EventFilter, Lists, filter_body
 
@@ -23,11 +25,36 @@ class Filtering:
     whole: bool
 
 
+async def run_until_expiry(
+    app: Callable[[MutableMapping[str, Any], Receive, Outgoing], Awaitable[None]],
+    scope: MutableMapping[str, Any],
+    receive: Receive,
+    out: Outgoing,
+) -> None:
+    """Runs `app`; an event stream of it is stopped when its time is over, and ends in good order.
+
+    What `asyncio.timeout` does, without its cost for the requests that never stream.
+    """
+    if out.ends_in is None:
+        await app(scope, receive, out)
+        return
+    task = out.task = asyncio.current_task()
+    cancelling = task.cancelling() if task is not None else 0
+    try:
+        await app(scope, receive, out)
+    except asyncio.CancelledError:
+        if not out.expired or task is None or task.uncancel() > cancelling:
+            raise
+        await out.finish()
+    finally:
+        out.stop_timer()
+
+
 class Outgoing:
     """A `send` for one request.
 
     `ends_in` is how many seconds from now an event stream may go on, None for as long as it likes;
-    `deadline` is the timeout the application runs under.
+    `expired` says that one was stopped, in `task`, because that time was over.
     """
 
     __slots__ = (
@@ -38,10 +65,12 @@ class Outgoing:
         "_private",
         "_send",
         "_start",
-        "deadline",
+        "_timer",
         "ended",
         "ends_in",
+        "expired",
         "started",
+        "task",
     )
 
     def __init__(
@@ -58,8 +87,9 @@ class Outgoing:
         self._private = private
         self._filtering = filtering
         self.ends_in = ends_in
-        self.deadline: asyncio.Timeout | None = None
-        self.started = self.ended = False
+        self.task: asyncio.Task[Any] | None = None
+        self.started = self.ended = self.expired = False
+        self._timer: asyncio.TimerHandle | None = None
         self._events: EventFilter | None = None
         self._start: AsgiMessage | None = None
         self._held = bytearray()
@@ -80,6 +110,16 @@ class Outgoing:
             self.ended = True
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def stop_timer(self) -> None:
+        """The application has ended by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self.task is not None:
+            self.task.cancel()
+
     async def _begin(self, message: AsgiMessage) -> None:
         headers: Headers = list(message.get("headers", ()))
         kind, cached = b"", False
@@ -94,8 +134,8 @@ class Outgoing:
             headers.append((b"cache-control", b"no-store"))
         if self._cors is not None:
             headers = [*without(headers, _CORS), *self._cors]
-        if streams and self.ends_in is not None and self.deadline is not None:
-            self.deadline.reschedule(asyncio.get_running_loop().time() + self.ends_in)
+        if streams and self.ends_in is not None and self.task is not None:
+            self._timer = asyncio.get_running_loop().call_later(self.ends_in, self._expire)
         filtering = self._filtering
         if filtering is not None and streams:
             self._events = EventFilter(filtering.lists, stateless=filtering.stateless)
