@@ -17,7 +17,8 @@ from rich.markdown import Markdown
 
 from bench import guard, ours, peers
 from bench.machine import ROOT, cores, interpreter
-from bench.operations import CONCURRENCY, Bed, one_round, ready
+from bench.operations import Bed, one_round, ready
+from bench.peers import CONCURRENCY
 from bench.report import WARM_UP, Column, column, markdown, misses
 
 PAGE = ROOT / "docs" / "reference" / "performance.md"

@@ -15,7 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from bench.machine import Server, free_port, interpreter, start
-from bench.operations import CONCURRENCY, Samples, expect
+from bench.operations import Samples, expect
+from bench.peers import CONCURRENCY
 from bench.wire import Line
 
 VERSION = "2026-07-28"

@@ -19,10 +19,9 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench.machine import Server
-from bench.peers import Peer
+from bench.peers import CONCURRENCY, Peer
 from bench.wire import Answer, Line, walk
 
-CONCURRENCY = 16
 CALLBACK = "http://127.0.0.1:33418/callback"
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -92,9 +91,9 @@ class Bed:
     async def fetch(self, line: Line, path: str) -> None:
         expect(await line.ask("GET", path), 200)
 
-    async def register(self, line: Line, _: object) -> Held:
+    async def register(self, line: Line, number: int) -> Held:
         body = {
-            "client_name": "bench",
+            "client_name": f"bench {number} {secrets.token_urlsafe(6)}",
             "redirect_uris": [CALLBACK],
             "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"],
@@ -121,10 +120,14 @@ class Bed:
         if self.peer.resource:
             asked["resource"] = self.peer.resource
         path = f"{self.paths['authorization_endpoint']}?{urlencode(asked)}"
-        back = parse_qs(urlsplit(await walk(line, path, CALLBACK, dict(self.peer.person))).query)
+        back = parse_qs(urlsplit(await walk(line, path, CALLBACK, self._person(line))).query)
         if "code" not in back or back["state"] != [asked["state"]]:
             raise RuntimeError(f"{self.peer.name}: no code came back: {back}")
         return Held(held.client_id, back["code"][0], verifier)
+
+    def _person(self, line: Line) -> dict[str, str]:
+        number = self.lines.index(line)
+        return {name: value.format(number) for name, value in self.peer.person}
 
     async def exchange(self, line: Line, held: Held) -> Held:
         return await self._token(
@@ -181,15 +184,16 @@ async def one_round(bed: Bed, count: int) -> None:
         await bed.timed("JWKS", [bed.paths["jwks_uri"]] * (2 * count), bed.fetch)
     clients = await bed.timed("register", range(count), bed.register)
     await _sign_in(bed, clients[0])
-    await bed.timed("whole flow, signed in", clients[: max(count // 2, 1)], bed.flow)
+    flown = await bed.timed("whole flow, signed in", clients[: max(count // 2, 1)], bed.flow)
     ready = await bed.spread(clients, bed.authorize)
     held = await bed.timed("code exchange", ready, bed.exchange)
-    if bed.peer.refreshes:
-        held = await bed.timed("refresh", held, bed.refresh)
     if "introspection_endpoint" in bed.paths or not bed.peer.refreshes:
         await bed.timed("introspect", held, bed.introspect)
+    if bed.peer.refreshes:
+        held = await bed.timed("refresh", held, bed.refresh)
     if "revocation_endpoint" in bed.paths:
         await bed.timed("revoke", held, bed.revoke)
+        await bed.spread(flown, bed.revoke)  # so that nobody's list of clients grows without end
 
 
 async def _sign_in(bed: Bed, held: Held) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 from bench.machine import Server, free_port, interpreter, start
-from bench.peers import OURS, Peer
+from bench.peers import CONCURRENCY, OURS, Peer
 from mcplatch import __version__
 from mcplatch.moment import Moment, clock
 from mcplatch.passwords import Passwords
@@ -19,9 +19,8 @@ from mcplatch.store.port import Put
 
 RESOURCE = "http://localhost:8001/mcp"
 SECRET = secrets.token_urlsafe(32)
-PERSON = ("ada", "the password of the bench")
+PASSWORD = "the password of the bench"
 
-# The limits of the defaults would stop the load of a bench, which comes from one address.
 CONFIGURATION = """
 issuer = "http://localhost:{port}"
 listen = "127.0.0.1:{port}"
@@ -45,13 +44,12 @@ baseline = true
 
 def authorization_server() -> Peer:
     """`mcplatch serve` on a new SQLite database, durable as it is by default."""
-    username, password = PERSON
     return Peer(
         f"{OURS} {__version__}",
         "SQLite, FULL",
         _launch,
         resource=RESOURCE,
-        person=(("username", username), ("password", password)),
+        person=(("username", "person-{}"), ("password", PASSWORD)),
         asker=f"{quote_plus(RESOURCE)}:{SECRET}",
     )
 
@@ -65,22 +63,25 @@ def _launch(logs: Path) -> Server:
     file = folder / "mcplatch.toml"
     file.write_text(CONFIGURATION.format(port=port, folder=folder, resource=RESOURCE))
     with ThreadPoolExecutor(1) as apart:
-        apart.submit(asyncio.run, _add_person(f"sqlite:///{folder}/bench.db")).result()
-    command = [interpreter(), "-m", "mcplatch", "serve", "--config", str(file)]
+        apart.submit(asyncio.run, _add_people(f"sqlite:///{folder}/bench.db")).result()
+    command = [interpreter(), "-m", "bench.servers.mcplatch_serve", "serve", "--config", str(file)]
     return start(OURS, command, port, logs / f"{OURS}.log")
 
 
-async def _add_person(database: str) -> None:
-    username, password = PERSON
+async def _add_people(database: str) -> None:
+    """One person for each connection: nobody allows hundreds of clients."""
     moment = Moment(clock())
     store = open_store(database)
-    hashed = await Passwords().hash(password)
-    user = User(
-        user_id=moment.secret(12),
-        username=username,
-        name=username,
-        created_at=moment.now,
-        password_hash=hashed,
-    )
-    await store.settle(lambda transaction: transaction.apply([Put(user)]))
+    hashed = await Passwords().hash(PASSWORD)
+    people = [
+        User(
+            user_id=moment.secret(12),
+            username=f"person-{number}",
+            name=f"Person {number}",
+            created_at=moment.now,
+            password_hash=hashed,
+        )
+        for number in range(CONCURRENCY)
+    ]
+    await store.settle(lambda transaction: transaction.apply(map(Put, people)))
     await store.close()

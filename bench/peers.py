@@ -16,12 +16,16 @@ FASTMCP = "fastmcp"
 EXAMPLE = "mcp example"
 OURS = "mcplatch"
 
+CONCURRENCY = 16
 METADATA = "/.well-known/oauth-authorization-server"
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One authorization server of the table."""
+    """One authorization server of the table.
+
+    person: what the form of its sign-in page is filled with; {} becomes the connection's number.
+    """
 
     name: str
     keeps: str
@@ -80,7 +84,7 @@ def oidc_provider(modules: Path) -> Peer:
         launch,
         discovery="/.well-known/openid-configuration",
         scope="user offline_access",
-        person=(("login", "ada"), ("password", "x")),
+        person=(("login", "person-{}"), ("password", "x")),
         asker="bench-resource:bench-resource-secret-of-32-characters",
     )
 

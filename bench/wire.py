@@ -19,7 +19,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """One connection to a loopback port, with the cookies of the person who uses it."""
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from mcplatch.jose import PublicKeySet
 from mcplatch.policy.policy import make_policy
-from mcplatch.resource_server.guard import App, Guard
+from mcplatch.resource_server.guard import Guard
 from mcplatch.resource_server.jwt_verifier import JwtVerifier
+from mcplatch.resource_server.options import App
 from mcplatch.resource_server.outbound import Outbound
 
 
