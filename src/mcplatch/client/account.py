@@ -24,7 +24,7 @@ from mcplatch.client.tokens import GrantGone, refresh, revoke
 from mcplatch.client.wallet import DEFAULT_ACCOUNT, Wallet
 
 if TYPE_CHECKING:
-    from mcplatch.client.client_credentials import ClientCredentials
+    from mcplatch.client.program import Program
 
 REFRESH_SECONDS = 60.0
 # A sign-in waits for a person; another program that needs the same one waits for that.
@@ -45,7 +45,7 @@ class Account:
         *,
         person: Person,
         name: str = DEFAULT_ACCOUNT,
-        program: ClientCredentials | None = None,
+        program: Program | None = None,
         senses: Senses | None = None,
         open_http: OpenClient = open_client,
     ) -> None:
@@ -184,7 +184,7 @@ class Account:
     ) -> Credential:
         request = self.request if scope is None else with_more_scope(self.request, scope)
         if self._program is not None:
-            from mcplatch.client.client_credentials import sign_in_as_program
+            from mcplatch.client.program import sign_in_as_program
 
             talk = sign_in_as_program(
                 request, hint or Hint(), self._program, self._senses, account=self.name

@@ -34,7 +34,7 @@ from mcplatch.client.wallet import DEFAULT_ACCOUNT, Wallet
 from mcplatch.protocol.challenge import Challenge
 
 if TYPE_CHECKING:
-    from mcplatch.client.client_credentials import ClientCredentials
+    from mcplatch.client.program import Program
 
 StepUpQuestion = Callable[[StepUp], bool | Awaitable[bool]]
 
@@ -59,7 +59,7 @@ class LatchAuth(httpx2.Auth):
         interactive: bool = True,
         person: Person | None = None,
         on_step_up: StepUpQuestion | None = None,
-        client_credentials: ClientCredentials | None = None,
+        program: Program | None = None,
         raises: bool = True,
         senses: Senses | None = None,
         open_http: OpenClient = open_client,
@@ -70,7 +70,7 @@ class LatchAuth(httpx2.Auth):
             wallet,
             person=_person_for(interactive, person),
             name=account,
-            program=client_credentials,
+            program=program,
             senses=senses,
             open_http=open_http,
         )

@@ -18,9 +18,9 @@ import anyio
 import httpx2
 
 from mcplatch.client.auth import LatchAuth
-from mcplatch.client.client_credentials import ClientCredentials
 from mcplatch.client.errors import LatchError, ServerFault
 from mcplatch.client.mcp_session import open_session
+from mcplatch.client.program import ClientCredentials, Enterprise, Program, Workload
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Visit
 from mcplatch.client.wallet import Wallet
@@ -75,12 +75,22 @@ def read_scenario() -> Scenario:
 def auth_for(server_url: str, scenario: Scenario, wallet: Wallet) -> LatchAuth:
     """The client's own authentication, with the credentials the suite gives."""
     given = scenario.given
-    program = None
+    program: Program | None = None
     request = SignInRequest(server_url, client_metadata_url=METADATA_URL)
     if scenario.name.startswith("client-credentials"):
         program = ClientCredentials(
             given["client_id"], given.get("client_secret"), given.get("private_key_pem")
         )
+    elif "idp_id_token" in given:
+        program = Enterprise(
+            token_endpoint=given["idp_token_endpoint"],
+            identity_client_id=given["idp_client_id"],
+            id_token=given["idp_id_token"],
+            client_id=given["client_id"],
+            client_secret=given["client_secret"],
+        )
+    elif "valid_jwt" in given:
+        program = Workload(given["valid_jwt"], given["client_id"])
     elif "client_id" in given:
         request = SignInRequest(
             server_url,
@@ -88,7 +98,7 @@ def auth_for(server_url: str, scenario: Scenario, wallet: Wallet) -> LatchAuth:
             client_secret=given.get("client_secret"),
             client_issuer=given.get("issuer"),
         )
-    return LatchAuth(request, wallet, person=RedirectReader(), client_credentials=program)
+    return LatchAuth(request, wallet, person=RedirectReader(), program=program)
 
 
 async def walk(server_url: str, scenario: Scenario, wallet: Wallet) -> None:

@@ -109,7 +109,7 @@ def sign_in(
                 raise
             memory.forget_registration(issuer)
             continue
-        return _credential(request, found, known, answer, (scope, senses.clock(), account))
+        return credential_of(request, found, known, answer, (scope, senses.clock(), account))
     raise AssertionError("the loop returns or raises")
 
 
@@ -139,13 +139,14 @@ def _try(
     return registration, answer
 
 
-def _credential(
+def credential_of(
     request: SignInRequest,
     found: Found,
     registration: Registration,
     answer: TokenAnswer,
     asked: tuple[tuple[str, ...], int, str],
 ) -> Credential:
+    """What to keep of a sign-in; `asked` is the scope asked for, the time, and the account."""
     scope, now, account = asked
     return Credential(
         server_url=found.server_url,

@@ -15,7 +15,6 @@ from mcplatch.client.register import Registration
 from mcplatch.client.talk import Post, Reply, Talk
 from mcplatch.protocol.authorization_response import Attempt
 from mcplatch.protocol.refusal import Refusal
-from mcplatch.protocol.scope import format_scope
 from mcplatch.protocol.token_response import TokenAnswer, parse_token_answer, parse_token_error
 
 
@@ -38,22 +37,6 @@ def exchange(
     }
     if attempt.resource is not None:
         form["resource"] = attempt.resource
-    reply = yield token_request(str(found.metadata.token_endpoint), registration, form)
-    return read_tokens(reply, found.metadata.issuer, found.server_url)
-
-
-def client_credentials(
-    found: Found, registration: Registration, scope: tuple[str, ...], assertion: str | None
-) -> Talk[TokenAnswer]:
-    """A token for the program itself, no person involved (RFC 6749 section 4.4, CL-60)."""
-    form = {"grant_type": "client_credentials"}
-    if scope:
-        form["scope"] = format_scope(scope)
-    if found.resource is not None:
-        form["resource"] = found.resource
-    if assertion is not None:
-        form["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        form["client_assertion"] = assertion
     reply = yield token_request(str(found.metadata.token_endpoint), registration, form)
     return read_tokens(reply, found.metadata.issuer, found.server_url)
 
@@ -119,7 +102,7 @@ def token_request(endpoint: str, registration: Registration, form: dict[str, str
 def read_tokens(reply: Reply, issuer: str, server_url: str) -> TokenAnswer:
     """The tokens of a reply, or the reason there are none, raised."""
     if reply.status != 200:
-        raise _refused(reply, issuer, server_url)
+        raise read_refusal(reply, issuer, server_url)
     answer = parse_token_answer(reply.body)
     if isinstance(answer, Refusal):
         raise Untrusted(
@@ -129,7 +112,8 @@ def read_tokens(reply: Reply, issuer: str, server_url: str) -> TokenAnswer:
     return answer
 
 
-def _refused(reply: Reply, issuer: str, server_url: str) -> LatchError:
+def read_refusal(reply: Reply, issuer: str, server_url: str) -> LatchError:
+    """What to raise for an answer that is not 200."""
     if reply.status >= 500 or reply.status == 429:
         return Unreachable(f"{issuer} answered {reply.status}.", next_step="Try again in a minute.")
     told = parse_token_error(reply.body)

@@ -33,7 +33,7 @@ from mcplatch.seal import SealBroken, seal, unseal
 
 if TYPE_CHECKING:
     from mcplatch.client.auth import LatchAuth, StepUpQuestion
-    from mcplatch.client.client_credentials import ClientCredentials
+    from mcplatch.client.program import Program
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Wallet:
         account: str = DEFAULT_ACCOUNT,
         interactive: bool = True,
         on_step_up: StepUpQuestion | None = None,
-        client_credentials: ClientCredentials | None = None,
+        program: Program | None = None,
     ) -> LatchAuth:
         """An `httpx2.Auth` for `server_url`: for `mcp`, `fastmcp.Client(url, auth=…)` and plain
         httpx2.
@@ -81,6 +81,7 @@ class Wallet:
         scopes: "minimal" asks for what the server says it needs; else the scopes to ask for.
         interactive: False never opens a browser: `SignInNeeded` is raised instead.
         on_step_up: asked before more access is requested; False declines.
+        program: signs in as itself instead of turning to a person (`mcplatch.client.program`).
         """
         from mcplatch.client.auth import LatchAuth
 
@@ -94,7 +95,7 @@ class Wallet:
             account=account,
             interactive=interactive,
             on_step_up=on_step_up,
-            client_credentials=client_credentials,
+            program=program,
         )
 
     def kept_in(self) -> str:
