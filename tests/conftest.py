@@ -26,6 +26,8 @@ begin
   loop
     execute 'delete from ' || one;
   end loop;
+  delete from alembic_version;
+  insert into alembic_version select * from kept.version;
 end $$
 """
 
@@ -76,6 +78,9 @@ def postgres_database(postgres_server: str) -> str:
         connection.execute("create database latch")
     url = postgres_server.replace("/postgres?", "/latch?")
     migrate(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create schema kept")
+        connection.execute("create table kept.version as select * from alembic_version")
     return url
 
 

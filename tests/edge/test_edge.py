@@ -16,7 +16,7 @@ from mcplatch.web.serving import listening, running
 pytestmark = pytest.mark.anyio
 
 SHORT = EdgeLimits(
-    head_seconds=0.3, body_seconds=0.3, idle_seconds=1, head_bytes=4096, connections=3
+    head_seconds=0.6, body_seconds=0.6, idle_seconds=1, head_bytes=4096, connections=3
 )
 
 
@@ -93,10 +93,10 @@ async def test_an_ordinary_request_is_answered(port):
     ("pieces", "answered"),
     [
         ([b"G", b"E", b"T", b" ", b"/", b" ", b"H", b"T", b"T", b"P"], 408),
-        ([b"GET / HTTP/1.1\r\nHost: a\r\n", *[b"X-%d: y\r\n" % n for n in range(12)]], 408),
-        ([HEAD + b"Content-Length: 50\r\n\r\n", *[b"x"] * 12], 408),
-        ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 12], 408),
-        ([b"\r\n"] * 12, None),
+        ([b"GET / HTTP/1.1\r\nHost: a\r\n", *[b"X-%d: y\r\n" % n for n in range(30)]], 408),
+        ([HEAD + b"Content-Length: 50\r\n\r\n", *[b"x"] * 30], 408),
+        ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 30], 408),
+        ([b"\r\n"] * 30, None),
         ([b""], None),
     ],
     ids=["request line", "headers", "body", "chunks", "line ends only", "silence"],
@@ -104,28 +104,28 @@ async def test_an_ordinary_request_is_answered(port):
 async def test_a_byte_now_and_then_gains_no_time(pieces, answered, port):
     answer, took = await ask(port, *pieces, pause=0.1)
     assert (status(answer) if answer else None) == answered
-    assert 0.25 < took < 1.0
+    assert 0.5 < took < 2.5
 
 
 async def test_a_second_request_has_its_own_deadline(port):
     first = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-    answer, took = await ask(port, first, b"GET /", *[b"a"] * 10, pause=0.1)
+    answer, took = await ask(port, first, b"GET /", *[b"a"] * 30, pause=0.1)
     assert answer.count(b"HTTP/1.1 200") == 1
     assert b"HTTP/1.1 408" in answer
-    assert took < 1.0
+    assert took < 2.5
 
 
 async def test_line_ends_after_an_answer_do_not_keep_the_connection(port):
     first = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     answer, took = await ask(port, first, *[b"\r\n"] * 30, pause=0.1)
     assert status(answer) == 200
-    assert took < 1.5
+    assert took < 2.5
 
 
 async def test_an_idle_connection_is_closed(port):
     answer, took = await ask(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert status(answer) == 200
-    assert 0.8 < took < 2
+    assert 0.8 < took < 4
 
 
 async def test_a_stream_outlives_the_deadlines(port):
@@ -163,10 +163,10 @@ async def test_a_slow_second_request_does_not_cut_the_first_ones_stream(port):
 )
 async def test_a_request_with_two_meanings_is_refused_and_closed(head, port):
     smuggled = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
-    answer, took = await ask(port, HEAD + head + b"\r\n" + smuggled)
+    answer, _ = await ask(port, HEAD + head + b"\r\n" + smuggled)
     assert status(answer) == 400
     assert answer.count(b"HTTP/1.1") == 1
-    assert took < 0.3
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 @pytest.mark.parametrize(
@@ -220,10 +220,10 @@ async def test_a_large_body_is_no_large_head(port):
 )  # fmt: skip
 async def test_an_offer_to_upgrade_is_answered_in_plain_http_and_closed(pieces, size, port):
     offer = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-    answer, took = await ask(port, offer + pieces[0], *pieces[1:], pause=0.02)
+    answer, _ = await ask(port, offer + pieces[0], *pieces[1:], pause=0.02)
     assert answer.count(b"HTTP/1.1 200") == 1
     assert answer.endswith(b"\r\n\r\n%d" % size)
-    assert took < 0.3
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 @pytest.mark.parametrize(
