@@ -14,7 +14,7 @@ from mcplatch.fetch import Fetch, FetchRules
 from mcplatch.moment import Draw, Moment, digest, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import challenge_of
-from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
+from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken, User
 from mcplatch.store.port import Store
 
 NOW = 1_800_000_000
@@ -79,6 +79,12 @@ def confidential(method: str = "client_secret_basic", **changes: Any) -> Client:
         secret_hash=digest(SECRET),
         **changes,
     )
+
+
+def person(**changes: Any) -> User:
+    """Who allowed it."""
+    whole = User(user_id="user-1", username="ada", name="Ada", created_at=NOW - 9000)
+    return replace(whole, **changes)
 
 
 def grant(**changes: Any) -> Grant:

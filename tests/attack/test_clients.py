@@ -120,7 +120,6 @@ async def test_whatever_registers_can_authorize(target: Target, path: Path) -> N
 
 
 @pytest.mark.requirement("AS-66")
-@pytest.mark.xfail(strict=True, reason="the page has no place for the detail of the refusal yet")
 async def test_the_page_names_the_host_that_did_not_answer(target: Target) -> None:
     async with target.http() as http:
         page = await http.get("/authorize?client_id=https%3A%2F%2Fdocs.invalid%2Fclient.json")
@@ -186,7 +185,6 @@ async def test_nothing_else_is_redirected_to(target: Target, redirect_uri: str) 
 
 
 @pytest.mark.requirement("AS-87", "AS-99")
-@pytest.mark.xfail(strict=True, reason="nothing limits the authorization endpoint yet")
 async def test_a_flood_of_authorization_requests_from_one_address_is_stopped(
     target: Target,
 ) -> None:

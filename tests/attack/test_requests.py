@@ -52,7 +52,6 @@ async def test_odd_paths_are_answered_and_never_split(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.xfail(strict=True, reason="the id in the path goes into Location as it came")
 @pytest.mark.parametrize("path", ODD_INTERACTIONS)
 async def test_odd_interactions_are_not_there(
     target: Target, caplog: pytest.LogCaptureFixture, path: str

@@ -63,7 +63,6 @@ async def test_a_refresh_works_at_all(house: House) -> None:
     assert isinstance(await refresh(house), bytes)
 
 
-@pytest.mark.xfail(strict=True, reason="the token endpoint does not look at the person yet")
 async def test_a_locked_person_grants_nothing_any_more(house: House) -> None:
     """Whoever locks an account wants its agents stopped, not only its browsers."""
     await change(house, User, {"user_id": "user-1"}, locked_at=5)
@@ -73,14 +72,12 @@ async def test_a_locked_person_grants_nothing_any_more(house: House) -> None:
     assert untouched.rotated_at is None, "unlocking must find everything as it was"
 
 
-@pytest.mark.xfail(strict=True, reason="a token is minted for a resource nobody protects here")
 async def test_a_resource_that_is_gone_gets_no_tokens(house: House) -> None:
     mail_only = tuple(r for r in house.policy.resources if r.identifier == world.MAIL)
     house.policy = replace(house.policy, resources=mail_only)
     assert isinstance(await refresh(house), Refused)
 
 
-@pytest.mark.xfail(strict=True, reason="introspection does not look at the client yet")
 async def test_tokens_of_a_blocked_client_are_not_active(house: House) -> None:
     body = await refresh(house)
     assert isinstance(body, bytes)
@@ -109,9 +106,6 @@ async def signed_in(house: House, *grants: Grant) -> str:
 
 
 @pytest.mark.requirement("AS-150")
-@pytest.mark.xfail(
-    strict=True, reason="the newest 200 grants are read before the dead are left out"
-)
 async def test_what_ran_out_does_not_hide_what_lives(house: House) -> None:
     """Two hundred one-day permissions that are over must not push the live one off the page."""
     now = await house.store.look(lambda t: t.now)
@@ -125,7 +119,6 @@ async def test_what_ran_out_does_not_hide_what_lives(house: House) -> None:
 
 
 @pytest.mark.requirement("AS-150")
-@pytest.mark.xfail(strict=True, reason="only what the page could show is disconnected")
 async def test_disconnecting_everything_leaves_nothing(house: House) -> None:
     """The page says that everything is disconnected; also when it is more than a page can show."""
     now = await house.store.look(lambda t: t.now)
@@ -139,7 +132,6 @@ async def test_disconnecting_everything_leaves_nothing(house: House) -> None:
     assert left == []
 
 
-@pytest.mark.xfail(strict=True, reason="a consent may outlive lifetimes.refresh_absolute")
 async def test_no_permission_outlives_what_the_operator_allows(
     sqlite_template: Path, tmp_path: Path
 ) -> None:
@@ -154,7 +146,6 @@ async def test_no_permission_outlives_what_the_operator_allows(
 
 
 @pytest.mark.requirement("AS-87")
-@pytest.mark.xfail(strict=True, reason="the operator's removal leaves the expiry in place")
 async def test_a_client_turned_away_does_not_come_back_when_it_is_swept(house: House) -> None:
     body = json.dumps(
         {"redirect_uris": ["http://127.0.0.1/"], "token_endpoint_auth_method": "none"}

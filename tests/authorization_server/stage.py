@@ -11,7 +11,18 @@ from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.house import House
 from mcplatch.records import Grant
 from mcplatch.store.port import Put, Store
-from tests.world import NOTES, VERIFIER, basic, client, code, confidential, form, grant, house
+from tests.world import (
+    NOTES,
+    VERIFIER,
+    basic,
+    client,
+    code,
+    confidential,
+    form,
+    grant,
+    house,
+    person,
+)
 
 EXCHANGE = form(
     grant_type="authorization_code",
@@ -34,7 +45,9 @@ async def furnished(store: Store, **changes: Any) -> House:
     given = grant(created_at=now, expires_at=now + 9999999, **changes)
     fresh = code(created_at=now, expires_at=now + 60)
     await store.settle(
-        lambda t: t.apply((Put(client()), Put(confidential()), Put(given), Put(fresh)))
+        lambda t: t.apply(
+            (Put(person()), Put(client()), Put(confidential()), Put(given), Put(fresh))
+        )
     )
     return await house(store)
 

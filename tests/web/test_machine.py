@@ -26,6 +26,7 @@ from tests.world import (
     confidential,
     grant,
     house,
+    person,
 )
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +40,9 @@ async def at(store: Store) -> House:
     given = grant(created_at=now, expires_at=now + 9999999)
     fresh = code(created_at=now, expires_at=now + 60)
     await store.settle(
-        lambda t: t.apply((Put(client()), Put(confidential()), Put(given), Put(fresh)))
+        lambda t: t.apply(
+            (Put(person()), Put(client()), Put(confidential()), Put(given), Put(fresh))
+        )
     )
     return await house(store)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mcplatch.authorization_server.clients import Evidence, gather_client, read_client
 from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.limits import Exceeded, Paid, pay, subject_of
 from mcplatch.authorization_server.policy import Policy, Resource
 from mcplatch.moment import Moment
 from mcplatch.protocol.authorization import (
@@ -64,6 +65,13 @@ RESOURCES_SEVERAL = Reason(
     "Ask for one resource at a time.",
     "RFC 8707 2.2",
 )
+REQUESTS_TOO_MANY = Reason(
+    "authorization-requests-too-many",
+    "temporarily_unavailable",
+    "Too many authorization requests from this address. Wait a minute and start again.",
+    "OAuth 2.1 4.1.2.1",
+    429,
+)
 SCOPE_UNKNOWN = Reason(
     "scope-unknown",
     "invalid_scope",
@@ -106,8 +114,12 @@ class SentBack:
 Outcome = Started | ShownOnly | SentBack
 
 
-async def begin(form: Parameters, house: House, *, browser_hash: str) -> Outcome:
+async def begin(
+    form: Parameters, house: House, *, browser_hash: str, address: str | None = None
+) -> Outcome:
     """Answers `/authorize`; `browser_hash` is the digest of the browser's own secret.
+
+    `address` is the browser's, for the limit: a request costs a row and perhaps a fetch.
 
     Raises `StoreDown`.
     """
@@ -117,17 +129,22 @@ async def begin(form: Parameters, house: House, *, browser_hash: str) -> Outcome
     state = parse_state(form)
     if isinstance(state, Refusal):
         return ShownOnly(state.reason)
-    now = await house.store.look(lambda transaction: transaction.now)
+    asked = ((house.policy.authorizations_per_address, subject_of(address)),)
+    paid, now = await house.store.look(lambda t: (pay(t, asked), t.now))
+    if isinstance(paid, Exceeded):
+        return ShownOnly(REQUESTS_TOO_MANY, f"again in {paid.retry_after} s")
     evidence = await gather_client(
         client_id, fetch=house.fetch, store=house.store, policy=house.policy, now=now
     )
     if isinstance(evidence, Refusal):
         return ShownOnly(evidence.reason, evidence.detail)
-    return await house.store.settle(
-        lambda transaction: _settle(
-            transaction, form, client_id, state, evidence, house, browser_hash
-        )
-    )
+
+    def work(transaction: Transaction) -> Outcome:
+        charged = pay(transaction, asked)
+        transaction.apply(charged.changes if isinstance(charged, Paid) else ())
+        return _settle(transaction, form, client_id, state, evidence, house, browser_hash)
+
+    return await house.store.settle(work)
 
 
 def _settle(

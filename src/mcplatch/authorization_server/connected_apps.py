@@ -12,6 +12,7 @@ from mcplatch.store.port import Change, Put, Replace, Transaction
 BECAUSE = "person-disconnected"
 EVERYTHING = "*"
 MOST_SHOWN = 200
+EVERY_ONE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,26 @@ async def look(session_secret: str | None, house: House) -> Account | None:
     return await house.store.look(lambda transaction: read_account(transaction, session_secret))
 
 
-def read_account(transaction: Transaction, session_secret: str | None) -> Account | None:
-    """The account of the browser's person within a transaction."""
+def read_account(
+    transaction: Transaction, session_secret: str | None, *, most: int = MOST_SHOWN
+) -> Account | None:
+    """The account of the browser's person within a transaction.
+
+    Read by when they run out, so that what is over already cannot crowd out what lives.
+    """
     signed_in = read_session(transaction, session_secret)
     if signed_in is None:
         return None
     grants = transaction.all(
         Grant,
-        limit=MOST_SHOWN,
-        newest="created_at",
+        limit=most,
+        newest="expires_at",
         user_id=signed_in.user.user_id,
         revoked_at=None,
     )
-    live = tuple(grant for grant in grants if grant.expires_at > transaction.now)
-    return Account(signed_in, live, transaction.now)
+    live = [grant for grant in grants if grant.expires_at > transaction.now]
+    live.sort(key=lambda grant: grant.created_at, reverse=True)
+    return Account(signed_in, tuple(live), transaction.now)
 
 
 async def disconnect(
@@ -66,7 +73,7 @@ async def disconnect(
 def _settle(
     transaction: Transaction, grant_id: str, session_secret: str | None, address: str | None
 ) -> Disconnected | None:
-    account = read_account(transaction, session_secret)
+    account = read_account(transaction, session_secret, most=EVERY_ONE)
     if account is None:
         return None
     meant = tuple(g for g in account.grants if grant_id in (EVERYTHING, g.grant_id))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import DAY, Policy, Scope
-from mcplatch.authorization_server.question import Question, read_question
+from mcplatch.authorization_server.question import ACCESS_DAYS, Question, read_question
 from mcplatch.authorization_server.steps import (
     ACCESS_DENIED,
     Answered,
@@ -31,7 +31,6 @@ from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction
 from mcplatch.store.port import Change, Put, Replace, Transaction
 
-ACCESS_DAYS = (1, 30, 90)
 USUAL_DAYS = 30
 DECISIONS = frozenset({"allow", "deny", "read-only"})
 
@@ -112,7 +111,7 @@ def decide(
     scope = granted_scope(answer, question.scopes)
     if not scope and question.scopes:
         return Refusal(NOTHING_TICKED)
-    grant = _grant(answer, question, scope, moment)
+    grant = _grant(answer, question, scope, policy, moment)
     code = code_for(interaction, browser)
     remembered = AuthorizationCode(
         code_hash=name_of(code),
@@ -209,8 +208,11 @@ def _again(
     return Elsewhere(step, code)
 
 
-def _grant(answer: Answer, question: Question, scope: tuple[str, ...], moment: Moment) -> Grant:
+def _grant(
+    answer: Answer, question: Question, scope: tuple[str, ...], policy: Policy, moment: Moment
+) -> Grant:
     interaction = question.step.interaction
+    lifetime = min(answer.days * DAY, policy.lifetimes.refresh_absolute)
     return Grant(
         grant_id=moment.token(16),
         user_id=question.step.signed_in.user.user_id,
@@ -220,7 +222,7 @@ def _grant(answer: Answer, question: Question, scope: tuple[str, ...], moment: M
         resource=question.resource.identifier,
         scope=scope,
         created_at=moment.now,
-        expires_at=moment.now + answer.days * DAY,
+        expires_at=moment.now + lifetime,
     )
 
 

@@ -13,12 +13,16 @@ from mcplatch.store.port import Change
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No. Its `changes` are kept: a replayed code is refused *and* ends its grant."""
+    """No. Its `changes` are kept: a replayed code is refused *and* ends its grant.
+
+    `retry_after` is in seconds, where waiting helps.
+    """
 
     reason: Reason
     changes: tuple[Change, ...] = ()
     grant: Grant | None = None
     detail: str = ""
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.guessing import GUESSES_TOO_MANY, count_guess, is_guessing
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import Policy, Resource
+from mcplatch.authorization_server.standing import fallen
 from mcplatch.moment import digest, name_of
 from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
-from mcplatch.records import AccessToken, Grant, RefreshToken
+from mcplatch.records import AccessToken, Client, Grant, RefreshToken
 from mcplatch.store.port import Replace, Transaction
 
 _FAILED = "Resource server authentication failed."
@@ -70,7 +71,10 @@ async def answer(
         if is_guessing(transaction, caller.identifier, address):
             return Refused(GUESSES_TOO_MANY)
         facts = read(transaction, token, signed, house.policy)
-        return facts if facts and is_active(facts, caller, house.policy, transaction.now) else None
+        if facts is None or not is_active(facts, caller, house.policy, transaction.now):
+            return None
+        client = transaction.one(Client, client_id=facts.grant.client_id)
+        return None if fallen(transaction, facts.grant, client, house.policy) else facts
 
     facts = await house.store.look(looked)
     if facts is None or isinstance(facts, Refused):

@@ -11,6 +11,10 @@ from mcplatch.protocol.resource_indicator import same_resource
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
+# Outside suites and offices behind one address ask dozens of times in a minute.
+REGISTRATIONS = Limit("registrations", 60, 60)
+AUTHORIZATIONS = Limit("authorizations", 300, 60)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -76,7 +80,8 @@ class Policy:
     client_documents: bool = True
     private_redirect_uris: frozenset[str] = frozenset()
     most_retries: int = 10
-    registrations_per_address: Limit = Limit("registrations", 60, 60)
+    registrations_per_address: Limit = REGISTRATIONS
+    authorizations_per_address: Limit = AUTHORIZATIONS
 
     def resource(self, identifier: str) -> Resource | None:
         """The resource that `identifier` names, in any tolerated spelling (AS-120)."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcplatch.authorization_server.policy import Policy, Resource, Scope
+from mcplatch.authorization_server.policy import DAY, Policy, Resource, Scope
 from mcplatch.authorization_server.steps import AskConsent
 from mcplatch.protocol.redirect_uri import host_of, is_loopback
 from mcplatch.records import Grant
 from mcplatch.store.port import Transaction
 
 MOST_EARLIER = 20
+ACCESS_DAYS = (1, 30, 90)
 
 
 def read_question(transaction: Transaction, step: AskConsent, policy: Policy) -> Question | None:
@@ -45,9 +46,16 @@ def read_question(transaction: Transaction, step: AskConsent, policy: Policy) ->
         step,
         resource,
         scopes,
+        access_days(policy),
         last_grant=same[0] if same else None,
         look_alike=min(known) if strange else None,
     )
+
+
+def access_days(policy: Policy) -> tuple[int, ...]:
+    """How many days a person may keep access for: what the operator's limit leaves of them."""
+    longest = policy.lifetimes.refresh_absolute
+    return tuple(days for days in ACCESS_DAYS if days * DAY <= longest) or ACCESS_DAYS[:1]
 
 
 def _answers_at(redirect_uri: str) -> str:
@@ -61,5 +69,6 @@ class Question:
     step: AskConsent
     resource: Resource
     scopes: tuple[Scope, ...]
+    days: tuple[int, ...] = ACCESS_DAYS
     last_grant: Grant | None = None
     look_alike: str | None = None

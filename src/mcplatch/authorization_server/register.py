@@ -75,7 +75,7 @@ async def answer(
     def work(transaction: Transaction) -> Registered | Refused:
         paid = pay(transaction, asked)
         if isinstance(paid, Exceeded):
-            return Refused(REGISTRATIONS_TOO_MANY, detail=f"again in {paid.retry_after} s")
+            return Refused(REGISTRATIONS_TOO_MANY, retry_after=paid.retry_after)
         wanted = proposed(metadata, house.moment(transaction))
         known = transaction.one(Client, lock=True, client_id=wanted.client.client_id)
         decision = decide(wanted, known, now=transaction.now, address=address)

@@ -16,6 +16,7 @@ from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
 from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.standing import fallen
 from mcplatch.moment import Moment
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Refusal
@@ -85,6 +86,9 @@ def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Ref
     decision = asked.grant_type.decide(asked.request, facts, client, house.policy, moment)
     if isinstance(decision, Refused):
         return _refuse(transaction, decision, asked, moment)
+    reason = fallen(transaction, decision.grant, client, house.policy)
+    if reason is not None:
+        return Refused(reason, grant=decision.grant)
     body, changes = _answered(decision, house, moment)
     transaction.apply(
         (

@@ -37,7 +37,8 @@ _RUNS: Final = re.compile(r"(javascript|data|vbscript|blob|file|about|filesystem
 
 def path_of(base: str, interaction_id: str, step: str = "") -> str:
     """The address of an interaction, or of one of its forms."""
-    return f"{base}/interaction/{interaction_id}" + (f"/{step}" if step else "")
+    # Quoted, because it may be whatever a stranger wrote into a path and goes into a header.
+    return f"{base}/interaction/{quote(interaction_id, safe='')}" + (f"/{step}" if step else "")
 
 
 def server_name(policy: Policy, identifier: str) -> str:
@@ -168,14 +169,16 @@ def changed_view(app: str) -> NotHere:
     )
 
 
-def no_redirect_view(reason: Reason, client: Client | None, presented: str | None) -> NoRedirect:
-    """A request that has no address to answer to (AS-22)."""
+def no_redirect_view(outcome: authorize.ShownOnly) -> NoRedirect:
+    """A request that has no address to answer to (AS-22, AS-66)."""
+    reason, client, presented = outcome.reason, outcome.client, outcome.presented_redirect_uri
     if reason is authorize.REDIRECT_URI_UNKNOWN and client is not None and presented is not None:
         return _unknown_redirect(client, presented)
+    detail = f" {shown(outcome.detail, limit=ADDRESS_LIMIT)}." if outcome.detail else ""
     return NoRedirect(
         "This request cannot be answered",
         "An app sent you here with a request that this server cannot accept.",
-        f"{reason.sentence} ({reason.source})",
+        f"{reason.sentence}{detail} ({reason.source})",
     )
 
 

@@ -46,15 +46,14 @@ async def begin(request: Request, front: Front) -> Response:
     """`/authorize`: start an interaction, or say why not. Changes nothing else (AS-20 to AS-26)."""
     form = await _asked(request)
     if isinstance(form, Refusal):
-        return front.page(answers.no_redirect_view(form.reason, None, None), form.reason.status)
+        view = answers.no_redirect_view(authorize.ShownOnly(form.reason))
+        return front.page(view, form.reason.status)
     secret = front.secret()
     outcome = await authorize.begin(
         form, front.house, browser_hash=digest(secret), address=address_of(request)
     )
     if isinstance(outcome, authorize.ShownOnly):
-        view = answers.no_redirect_view(
-            outcome.reason, outcome.client, outcome.presented_redirect_uri
-        )
+        view = answers.no_redirect_view(outcome)
         # 401 would need a challenge, and clients take 400 to mean that they must register anew.
         return front.page(view, 400 if outcome.reason.status == 401 else outcome.reason.status)
     if isinstance(outcome, authorize.SentBack):

@@ -26,7 +26,7 @@ CLIENT_IDS_DIFFER = Reason(
 
 
 def present(form: Parameters, authorization: str | None) -> Credentials | Refusal | None:
-    """Credentials if there is an `Authorization` header; the body need not repeat the `client_id`."""
+    """Credentials if there is an `Authorization` header; the body need not repeat `client_id`."""
     if authorization is None:
         return None
     scheme, _, encoded = authorization.partition(" ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mcplatch.authorization_server.clients import document, dynamic, registered
+from mcplatch.authorization_server.clients.known import blocked
 from mcplatch.authorization_server.operator.grants import end_grants
 from mcplatch.protocol.redirect_uri import check_redirect_uri
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -64,7 +65,7 @@ def remove_client(transaction: Transaction, *, client_id: str) -> Client | Refus
     gone = (
         Forget(client)
         if client.kind == registered.NAME
-        else Replace(client, replace(client, blocked_at=client.blocked_at or transaction.now))
+        else Replace(client, blocked(client, transaction.now))
     )
     transaction.apply(
         [
