@@ -217,6 +217,51 @@ async def test_nothing_that_can_be_sent_is_a_500(
         assert start["status"] in (200, 400, 401, 403)
 
 
+@pytest.mark.requirement("RS-41", "RS-48", "RS-81")
+async def test_headers_count_however_a_server_spells_them(issuer: Issuer, clock: Clock) -> None:
+    """ASGI asks for lower case; a server that does not keep to it must not open a door."""
+    body = json.dumps(message("tools/call", "list_notes", era=LEGACY)).encode()
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend(scope["headers"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    latch = make_latch(issuer, clock)
+    guard = latch.layer(app, latch.policy(TOOLS))
+    token = (b"Authorization", f"Bearer {issuer.token()}".encode())
+    for more, status in (
+        ([token], 200),
+        ([token, (b"AUTHORIZATION", token[1])], 400),
+        ([token, (b"Mcp-Name", b"other")], 400),
+        ([token, (b"Origin", b"https://evil.example")], 403),
+        ([token, (b"HOST", b"notes.example")], 421),
+        ([(b"authorization ", token[1])], 401),
+        ([(b"x-authorization", token[1])], 401),
+    ):
+        start, _ = await run(guard, post_scope(more), receive)
+        assert start["status"] == status
+    assert all(name.lower() != b"authorization" for name, _ in seen)
+
+
+@pytest.mark.requirement("RS-60")
+@pytest.mark.parametrize("verb", ["PUT", "PATCH", "QUERY", "post", "X"])
+async def test_no_verb_is_a_way_round_the_table(issuer: Issuer, clock: Clock, verb: str) -> None:
+    body = json.dumps(message("tools/call", "delete_note", era=LEGACY)).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    token = (b"authorization", f"Bearer {issuer.token()}".encode())
+    scope = post_scope([token]) | {"method": verb}
+    start, _ = await run(make_guard(issuer, clock), scope, receive)
+    assert start["status"] == 403
+
+
 @pytest.mark.requirement("RS-85")
 async def test_an_answer_to_the_servers_question_passes(
     client: httpx2.AsyncClient, issuer: Issuer

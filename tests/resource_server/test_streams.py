@@ -6,13 +6,14 @@ import asyncio
 import json
 from typing import Any
 
+import anyio
 import pytest
 
 from mcplatch.policy.rules import PUBLIC
 from mcplatch.resource_server.tool_lists import EventFilter, filter_body
 from tests.resource_server.issuer import NOW, Clock, Issuer
-from tests.resource_server.servers import TOOLS, make_latch
-from tests.resource_server.wire import LEGACY, message
+from tests.resource_server.servers import TOOLS, make_app, make_latch, serving
+from tests.resource_server.wire import LEGACY, ask, headers, message
 
 pytestmark = pytest.mark.anyio
 
@@ -62,15 +63,15 @@ async def stream(
     sign = issuer.token(exp=int(NOW + 100))
     # The token is good for long; the clock is what brings its end near.
     clock.now = NOW + 100 - expires_in
-    headers = [(b"host", b"notes.example"), (b"authorization", f"Bearer {sign}".encode())]
+    lines = [(b"host", b"notes.example"), (b"authorization", f"Bearer {sign}".encode())]
     if options.get("anonymous"):
-        headers.pop()
+        lines.pop()
     scope = {
         "type": "http",
         "method": "POST" if body else "GET",
         "path": "/mcp",
         "query_string": b"",
-        "headers": headers,
+        "headers": lines,
     }
     await asyncio.wait_for(guard(scope, receive, send), 2)
     return sent
@@ -108,8 +109,8 @@ async def test_listening_ends_with_the_token_and_a_call_may_be_finished(issuer: 
 async def test_an_answer_that_is_no_stream_is_never_cut(issuer: Issuer) -> None:
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0.06)
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        kind = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": kind})
         await send({"type": "http.response.body", "body": b"{}"})
 
     sent = await stream(slow, issuer, body=b"", expires_in=0.02)
@@ -156,6 +157,45 @@ async def test_events_pass_as_they_come(issuer: Issuer) -> None:
         b"data: 3\n\n",
         b"data: 4",
     ]
+
+
+@pytest.mark.requirement("RS-89", "RS-52")
+async def test_proxies_are_told_not_to_collect_events(issuer: Issuer) -> None:
+    sent = await stream(Endless(), issuer, body=b"", expires_in=0.01)
+    assert (b"x-accel-buffering", b"no") in sent[0]["headers"]
+    assert (b"cache-control", b"no-store") in sent[0]["headers"]
+
+
+@pytest.mark.requirement("RS-50", "RS-40")
+@pytest.mark.parametrize("way", ["mcp", "fastmcp auth", "fastmcp"])
+async def test_a_real_servers_stream_ends_with_its_token(
+    issuer: Issuer, clock: Clock, way: str
+) -> None:
+    async with serving(make_app(way, make_latch(issuer, clock))) as client:
+        token = issuer.token()
+        opened = await ask(client, "initialize", era=LEGACY, token=token)
+        sent = headers("x", era=LEGACY, token=token) | {
+            "mcp-session-id": opened.headers["mcp-session-id"]
+        }
+        clock.now = NOW + 600 - 0.1
+        with anyio.fail_after(5):
+            async with client.stream("GET", "/mcp", headers=sent) as response:
+                assert response.status_code == 200
+                assert response.headers["content-type"].startswith("text/event-stream")
+                assert [line async for line in response.aiter_lines() if "data" in line] == []
+        clock.now = NOW + 631
+        assert (await client.get("/mcp", headers=sent)).status_code == 401
+
+
+@pytest.mark.requirement("RS-84")
+@pytest.mark.parametrize("way", ["mcp", "fastmcp auth", "fastmcp"])
+async def test_the_stateless_wire_has_no_streams_to_get_and_no_sessions_to_end(
+    issuer: Issuer, clock: Clock, way: str
+) -> None:
+    async with serving(make_app(way, make_latch(issuer, clock))) as client:
+        sent = headers("x", token=issuer.token()) | {"mcp-session-id": "x", "last-event-id": "1"}
+        for verb in ("GET", "DELETE"):
+            assert (await client.request(verb, "/mcp", headers=sent)).status_code == 405
 
 
 def lists(name: str) -> bool:

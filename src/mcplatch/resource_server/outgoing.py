@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,19 +121,7 @@ class Outgoing:
             self.task.cancel()
 
     async def _begin(self, message: AsgiMessage) -> None:
-        headers: Headers = list(message.get("headers", ()))
-        kind, cached = b"", False
-        for name, value in headers:
-            name = name.lower()
-            if name == b"content-type":
-                kind = value
-            elif name == b"cache-control":
-                cached = True
-        streams = kind.startswith(_STREAM)
-        if self._private and not cached:
-            headers.append((b"cache-control", b"no-store"))
-        if self._cors is not None:
-            headers = [*without(headers, _CORS), *self._cors]
+        headers, streams = self._headers(message.get("headers", ()))
         if streams and self.ends_in is not None and self.task is not None:
             self._timer = asyncio.get_running_loop().call_later(self.ends_in, self._expire)
         filtering = self._filtering
@@ -143,6 +131,25 @@ class Outgoing:
             self._start = {**message, "headers": without(headers, _LENGTH)}
             return
         await self._send({**message, "headers": headers})
+
+    def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> tuple[Headers, bool]:
+        """The headers to send, and whether an event stream follows them."""
+        headers: Headers = list(given)
+        kind, names = b"", set()
+        for name, value in headers:
+            name = name.lower()
+            names.add(name)
+            if name == b"content-type":
+                kind = value
+        streams = kind.startswith(_STREAM)
+        if streams and b"x-accel-buffering" not in names:
+            # A proxy that collects events before it passes them on makes a stream useless.
+            headers.append((b"x-accel-buffering", b"no"))
+        if self._private and b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-store"))
+        if self._cors is not None:
+            headers = [*without(headers, _CORS), *self._cors]
+        return headers, streams
 
     async def _body(self, message: AsgiMessage) -> None:
         last = not message.get("more_body", False)
