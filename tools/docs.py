@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from mcplatch.config.reading import PREFIX, shown
 from mcplatch.config.settings import Config
+from tools.reasons import reasons
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = "<!-- generated: make docs -->\n"
@@ -22,6 +24,8 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference/configuration.md": configuration(),
         "docs/reference/commands.md": commands(),
+        "docs/reference/refusals.md": refusals(),
+        "docs/reference/requirements.md": requirements(),
     }
 
 
@@ -109,6 +113,53 @@ def commands() -> str:
             ]
         parts.append("\n```\n")
     return "".join(parts)
+
+
+def refusals() -> str:
+    """Every reason to say no, by its name."""
+    rows = [
+        f"| `{one.name}` | {one.status} | `{one.error}` | {one.sentence} | {one.source} |\n"
+        for one in sorted(reasons(), key=lambda one: one.name)
+    ]
+    head = f"""{MADE}
+# Refusals
+
+Every reason for which mcplatch says no. The log and the audit have the name; a client sees the
+error and the sentence, which are the same for reasons that an attacker must not tell apart.
+
+| name | status | error | sentence | source |
+|---|---|---|---|---|
+"""
+    return head + "".join(rows)
+
+
+def requirements() -> str:
+    """The rows of the requirements checklist, and the test files that hold each."""
+    held: dict[str, set[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for marked in re.findall(r"mark\.requirement\(([^)]*)\)", file.read_text(encoding="utf-8")):
+            for one in re.findall(r"[\"']([A-Z]+-?[0-9]+[a-z]?)[\"']", marked):
+                held.setdefault(one, set()).add(file.relative_to(ROOT).as_posix())
+    rows = [
+        f"| {one} | {', '.join(f'[{path}](../../{path})' for path in sorted(held[one]))} |\n"
+        for one in sorted(held, key=_in_order)
+    ]
+    head = f"""{MADE}
+# Requirements
+
+{len(held)} rows of the checklist of requirements are held by tests that name them: AS authorization
+server, RS resource server, CL client; E the measured outcomes of the SDK.
+
+| row | tests |
+|---|---|
+"""
+    return head + "".join(rows)
+
+
+def _in_order(one: str) -> tuple[str, int, str]:
+    match = re.fullmatch(r"([A-Z]+)-?([0-9]+)([a-z]?)", one)
+    assert match is not None  # only such are collected
+    return match[1], int(match[2]), match[3]
 
 
 def _help(command: click.Command, name: str) -> str:

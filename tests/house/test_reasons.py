@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from dataclasses import dataclass
-from functools import cache
 
 from tests.house.tree import ROOT, python_files
+from tools.reasons import reasons
 
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 ERROR_DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")  # RFC 6749 5.2
-
-
-@dataclass(frozen=True)
-class Written:
-    where: str
-    constant: str
-    name: str
-    error: str
-    sentence: str
-
-
-@cache
-def reasons() -> tuple[Written, ...]:
-    found = []
-    for file in python_files("src"):
-        for node in ast.walk(file.tree):
-            if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(
-                node.value, ast.Call
-            ):
-                continue
-            call = node.value
-            if not (isinstance(call.func, ast.Name) and call.func.id == "Reason"):
-                continue
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            given = {key.arg: key.value for key in call.keywords}
-            given |= dict(zip(("name", "error", "sentence", "source"), call.args, strict=False))
-            texts = {key: _text(value) for key, value in given.items()}
-            found.append(
-                Written(
-                    f"{file.path}:{node.lineno}",
-                    ast.unparse(target),
-                    texts["name"],
-                    texts["error"],
-                    texts["sentence"],
-                )
-            )
-    return tuple(found)
-
-
-def _text(node: ast.expr) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def test_each_name_is_used_once_and_is_kebab_case():
