@@ -78,10 +78,13 @@ def test_next_step(pending: Any, app: Any, signed_in: Any, step: type[Any]) -> N
 
 @pytest.mark.requirement("AS-29")
 @pytest.mark.parametrize(
-    ("signed_in", "error"), [(None, "login_required"), (ANA, "consent_required")]
+    ("signed_in", "name", "error"),
+    [(None, "login-required", "login_required"), (ANA, "consent-required", "consent_required")],
 )
-def test_prompt_none_names_what_is_missing(signed_in: SignedIn | None, error: str) -> None:
+def test_prompt_none_names_what_is_missing(
+    signed_in: SignedIn | None, name: str, error: str
+) -> None:
     facts = steps.Facts(interaction(prompt=("none",)), client(), signed_in)
     step = steps.next_step(facts, NOW)
     assert isinstance(step, steps.Refuse)
-    assert step.reason.error == error
+    assert (step.reason.name, step.reason.error) == (name, error)

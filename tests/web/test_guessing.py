@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from tests.web.stage import (
-    PASSWORD,
-    Person,
-    Stage,
-    user,
-)
+from mcplatch.authorization_server.authorize import REQUESTS_TOO_MANY
+from mcplatch.store.sqlite import SqliteStore
+from tests.web.stage import PASSWORD, POLICY, Person, Stage, open_stage, user
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,19 @@ async def test_many_honest_sign_ins_pass(stage: Stage) -> None:
         if number % 3 == 0:
             page = await ana.sign_in(page, "ana", "wrong")
         assert "Allow" in (await ana.sign_in(page)).title
+
+
+async def test_too_many_requests_from_one_address_are_not_the_app_s_fault(
+    sqlite_path: Path,
+) -> None:
+    store = SqliteStore(str(sqlite_path))
+    limit = replace(POLICY.authorizations_per_address, times=2)
+    stage = await open_stage(store, policy=replace(POLICY, authorizations_per_address=limit))
+    pages = [await Person(stage).authorize() for _ in range(4)]
+    assert [page.status for page in pages] == [200, 200, 429, 429]
+    assert "cannot be answered right now" in pages[3].title
+    assert REQUESTS_TOO_MANY.sentence in pages[3].text
+    assert "author must fix" not in pages[3].text
+    elsewhere = Person(stage, address="198.51.100.9")
+    assert (await elsewhere.authorize()).status == 200
+    await store.close()

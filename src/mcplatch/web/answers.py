@@ -31,6 +31,7 @@ from mcplatch.web.views import (
 from mcplatch.web.wording import ago, client_origin, person, scope_groups, target_of
 
 MOST_RAW: Final = 2000
+PASSING: Final = frozenset({429, 503})
 # A browser would run these, or show what somebody wrote into them; no registration may have one.
 _RUNS: Final = re.compile(r"(javascript|data|vbscript|blob|file|about|filesystem):", re.IGNORECASE)
 
@@ -169,9 +170,12 @@ def changed_view(app: str) -> NotHere:
     )
 
 
-def no_redirect_view(outcome: authorize.ShownOnly) -> NoRedirect:
-    """A request that has no address to answer to (AS-22, AS-66)."""
+def no_redirect_view(outcome: authorize.ShownOnly) -> NoRedirect | NotHere:
+    """A request that has no address to answer to (AS-22, AS-66), or comes at a bad moment."""
     reason, client, presented = outcome.reason, outcome.client, outcome.presented_redirect_uri
+    if reason.status in PASSING:
+        advice = "Wait a minute, then go back to the app and start again."
+        return NotHere("This cannot be answered right now", reason.sentence, advice)
     if reason is authorize.REDIRECT_URI_UNKNOWN and client is not None and presented is not None:
         return _unknown_redirect(client, presented)
     detail = f" {shown(outcome.detail, limit=ADDRESS_LIMIT)}." if outcome.detail else ""
