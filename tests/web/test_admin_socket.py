@@ -106,7 +106,8 @@ async def session_of(desk, user_id):
     await put(desk, session)
 
 
-async def test_a_new_password_signs_out_everywhere_and_keeps_what_is_allowed(desk):
+@pytest.mark.requirement("AS-138")
+async def test_a_new_password_signs_out_everywhere_and_stops_what_was_allowed(desk):
     user_id = (await done(desk, "user/add", **ADDED))["user"]["user_id"]
     await session_of(desk, user_id)
     await grant_for(desk, user_id)
@@ -116,9 +117,10 @@ async def test_a_new_password_signs_out_everywhere_and_keeps_what_is_allowed(des
     (session,) = await all_of(desk, Session)
     assert session.ended_at is not None
     (grant,) = await all_of(desk, Grant)
-    assert grant.revoked_at is None
+    assert grant.revoked_because == "password-set"
 
 
+@pytest.mark.requirement("AS-138")
 async def test_locking_stops_sign_ins_and_everything_allowed(desk):
     user_id = (await done(desk, "user/add", **ADDED))["user"]["user_id"]
     await session_of(desk, user_id)

@@ -47,10 +47,14 @@ def list_(file: str | None, as_json: bool) -> None:
 @config_option()
 @json_option()
 def set_password(username: str, password_stdin: bool, file: str | None, as_json: bool) -> None:
-    """Give somebody a new password, and sign them out everywhere."""
+    """Give somebody a new password; sign them and everything that acts for them out."""
     password = new_password(from_stdin=password_stdin)
     answered = ask(file, "user/set-password", username=username, password=password)
-    tell(answered, as_json=as_json, lines=[f"{username} has a new password."])
+    tell(
+        answered,
+        as_json=as_json,
+        lines=[f"{username} has a new password, and is signed out everywhere."],
+    )
 
 
 @command.command()

@@ -60,7 +60,7 @@ def add_user(
 
 
 def set_password(transaction: Transaction, *, username: str, password_hash: str) -> User | Refusal:
-    """A new password; whoever is signed in with the old one is signed out."""
+    """A new password; nothing that the old one opened goes on (whoever knew it may have used it)."""
     user = transaction.one(User, lock=True, username=username)
     if user is None:
         return Refusal(USER_MISSING, username)
@@ -69,6 +69,7 @@ def set_password(transaction: Transaction, *, username: str, password_hash: str)
         [
             Replace(user, changed),
             *_end_sessions(transaction, user),
+            *end_grants(transaction, "password-set", user_id=user.user_id),
             _event("password-set", user, transaction.now),
         ]
     )
