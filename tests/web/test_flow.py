@@ -299,6 +299,22 @@ async def test_a_double_click_gets_the_same_answer(store: Store) -> None:
 
 
 @pytest.mark.requirement("AS-147")
+async def test_allow_and_deny_at_once_are_one_answer(store: Store) -> None:
+    stage = await open_stage(store)
+    ana = Person(stage)
+    for _ in range(4):
+        consent = await ana.consent()
+        before = len(await stage.all(Grant))
+        pages = await asyncio.gather(*(ana.decide(consent, d) for d in ("allow", "deny", "allow")))
+        interaction_id = consent.url.rpartition("/")[2]
+        pending = await stage.only(Interaction, interaction_id=interaction_id)
+        made = len(await stage.all(Grant)) - before
+        assert made == (0 if pending.denied_at else 1)
+        told = {frozenset(page.answer) for page in pages if page.refresh}
+        assert len(told) == 1
+
+
+@pytest.mark.requirement("AS-147")
 async def test_a_double_deny_gets_the_same_answer(stage: Stage, ana: Person) -> None:
     consent = await ana.consent()
     for _ in range(2):

@@ -43,6 +43,12 @@ def test_shown_is_short_and_has_nothing_invisible(text: str, limit: int) -> None
     assert not any("\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069" for c in line)
 
 
+@pytest.mark.requirement("AS-148")
+def test_a_name_from_right_to_left_stays_in_its_place() -> None:
+    assert app_name("יומן") == "\u2068יומן\u2069"
+    assert app_name("Diary") == "Diary"
+
+
 def test_a_name_is_never_empty() -> None:
     assert app_name("\u202e\x00") == "An app without a name"
     assert (initial("  «claude»"), initial("!?")) == ("C", "?")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 NAME_LIMIT = 60
 ADDRESS_LIMIT = 400
 MARK_RUN_LIMIT = 2
+RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 
 
 def shown(text: str | None, *, limit: int = NAME_LIMIT) -> str:
@@ -31,8 +33,13 @@ def shown(text: str | None, *, limit: int = NAME_LIMIT) -> str:
 
 
 def app_name(text: str | None) -> str:
-    """Name a client chose for itself, or an honest stand-in where it chose none."""
-    return shown(text) or "An app without a name"
+    """Name a client chose for itself, or an honest stand-in where it chose none.
+
+    One that is written from right to left is isolated, so that it cannot turn our words round.
+    """
+    name = shown(text) or "An app without a name"
+    turns = any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in name)
+    return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns else name
 
 
 def initial(name: str) -> str:
