@@ -26,6 +26,7 @@ fi
 
 uv=.tools/bin/uv
 if [[ ! -x $uv ]]; then
+  "$python" -m pip --version >/dev/null 2>&1 || { say "pip is needed for $python (Debian: apt-get install python3-pip)"; exit 2; }
   say 'first time here: fetching uv into .tools (once)'
   "$python" -m pip install --quiet --quiet --root-user-action=ignore --no-cache-dir --no-deps --upgrade --target .tools --require-hashes -r tools/uv-requirements.lock
 fi

@@ -289,3 +289,26 @@ async def test_an_application_that_cannot_start_is_told():
     with pytest.raises(RuntimeError, match="did not start"):
         async with running(broken, listening(Listen("127.0.0.1", 0))):
             pass
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ((), b"203.0.113.9", "127.0.0.1"),
+        (("10.0.0.0/8",), b"203.0.113.9", "127.0.0.1"),
+        (("127.0.0.1",), b"203.0.113.9", "203.0.113.9"),
+        (("127.0.0.0/8", "10.0.0.0/8"), b"198.51.100.1, 203.0.113.9, 10.1.1.1", "203.0.113.9"),
+    ],
+)
+async def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    trusted, forwarded, seen, caplog
+):
+    caplog.set_level(logging.INFO, "mcplatch.access")
+    listener = listening(Listen("127.0.0.1", 0))
+    async with running(echo, listener, trusted_proxies=trusted):
+        head = (
+            b"GET /here HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: " + forwarded
+        )
+        await ask(listener.getsockname()[1], head + b"\r\n\r\n")
+    (line,) = [record.getMessage() for record in caplog.records if "/here" in record.getMessage()]
+    assert line.startswith(f"{seen} GET /here")
