@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from mcplatch.client.errors import Unreachable
+from mcplatch.client.errors import LatchError, Unreachable
 from mcplatch.client.register import Registration
 from mcplatch.client.sign_in import Senses
 from mcplatch.client.talk import Get, Listen, Post, Reply, Request, Talk, Visit
@@ -155,7 +155,10 @@ def play(
         if isinstance(request, Listen):
             reply = Reply(redirect_uri)
         elif isinstance(request, Visit):
-            reply = person(request)
+            try:
+                reply = person(request)
+            except LatchError as nobody:
+                failure = nobody
         else:
             found = replies.get(request.url.partition("?")[0], Reply("", 404))
             found = found(request) if callable(found) else found

@@ -13,10 +13,12 @@ from typing import Any
 import httpx2
 import pytest
 from mcp.server.auth.settings import ClientRegistrationOptions, RevocationOptions
+from mcp.shared.exceptions import MCPError
 
 from mcplatch.client.auth import LatchAuth
 from mcplatch.client.errors import SignInNeeded, Unreachable
 from mcplatch.client.mcp_session import open_session
+from mcplatch.client.program import ClientCredentials
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Visit
 from mcplatch.client.wallet import Wallet
@@ -179,3 +181,25 @@ async def test_a_server_that_only_has_sse_is_found_under_another_name(wallet: Wa
     with serving(server.sse_app(sse_path="/mcp"), listening):
         async with open_session(f"{base_url}/mcp", None) as client:
             assert (await client.list_tools()).tools[0].name == "get_time"
+
+
+@pytest.mark.requirement("CL-63")
+async def test_a_program_declares_how_it_signs_in(wallet: Wallet) -> None:
+    declared: list[bytes] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        declared.append((await receive()).get("body", b""))
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    listening, base_url = free_socket()
+    program = ClientCredentials("bot", "s3cret")
+    with serving(app, listening):
+        auth = auth_for(f"{base_url}/mcp", wallet, program=program)
+        with pytest.raises(MCPError):
+            async with open_session(f"{base_url}/mcp", auth, transport="streamable-http"):
+                pytest.fail("there is no MCP server")
+    for body in declared[:2]:
+        assert program.extension.encode() in body

@@ -30,6 +30,7 @@ from tests.client.table import (
     Notebook,
     Play,
     as_json,
+    in_turn,
     metadata,
     play,
 )
@@ -186,6 +187,14 @@ def test_a_refusal_says_what_to_do(answer: Reply, kind: type[LatchError]) -> Non
     with pytest.raises(kind) as caught:
         registered(answer)
     assert caught.value.next_step
+
+
+def test_a_server_that_minds_the_scope_is_asked_without() -> None:
+    seen = Play()
+    no = as_json({"error": "invalid_client_metadata"}, 400)
+    got = registered(in_turn(no, as_json({"client_id": "c"}, 201)), seen)
+    assert got.scope == ()
+    assert ["scope" in json.loads(post.body) for post in seen.posts(REGISTER)] == [True, False]
 
 
 @pytest.mark.requirement("CL-20")

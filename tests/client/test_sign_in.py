@@ -8,7 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from mcplatch.client.credential import Credential
-from mcplatch.client.errors import Denied, LatchError, NoSignInNeeded, ServerFault, Untrusted
+from mcplatch.client.errors import (
+    Denied,
+    LatchError,
+    NoSignInNeeded,
+    ServerFault,
+    SignInNeeded,
+    Untrusted,
+)
 from mcplatch.client.register import Memory, Registration
 from mcplatch.client.sign_in import Hint, ask_server, hint_of, sign_in, with_more_scope
 from mcplatch.client.sign_in_request import SignInRequest
@@ -300,6 +307,17 @@ def test_a_client_lost_at_the_token_endpoint_registers_again_once(error: str) ->
         signed_in(usual() | {TOKEN: lost}, seen, memory=Notebook(OLD))
     assert len(seen.visits) == 2
     assert len(seen.posts(REGISTER)) == 1
+
+
+@pytest.mark.requirement("CL-25")
+def test_a_registration_nobody_came_back_with_is_not_used_again() -> None:
+    def person(visit: Visit) -> Reply:
+        raise SignInNeeded("Nobody came back.", next_step="Try again.")
+
+    memory = Notebook(OLD)
+    with pytest.raises(SignInNeeded):
+        signed_in(memory=memory, person=person)
+    assert not memory.held
 
 
 def test_a_fresh_registration_that_is_refused_is_not_made_again() -> None:

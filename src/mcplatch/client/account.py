@@ -53,7 +53,7 @@ class Account:
         self.wallet = wallet
         self.person = person
         self.name = name
-        self._program = program
+        self.program = program
         self._senses = senses or Senses()
         self._open_http = open_http
         self._held: Credential | None = None
@@ -110,7 +110,7 @@ class Account:
         scope: what to ask for; None for the request's own. `seen` is what was held when this became
         necessary: a sign-in that somebody else has completed meanwhile is used instead.
         """
-        if self._program is None:
+        if self.program is None:
             self.person.ready(self.request.server_url, scope or self.request.scope or ())
         path = self.wallet.lock_path(self.request.server_url, self.name, "sign-in")
         async with holding(path, seconds=SIGN_IN_SECONDS):
@@ -139,7 +139,7 @@ class Account:
 
         Raises `NoSignInNeeded` when the server is open to everybody.
         """
-        if self._program is None:
+        if self.program is None:
             self.person.ready(self.request.server_url, scope or self.request.scope or ())
         hint = await drive(ask_server(self.request), Nobody(), open_http=self._open_http)
         return await self.sign_in(hint, scope, seen=self.stored())
@@ -183,11 +183,11 @@ class Account:
         self, hint: Hint | None, scope: tuple[str, ...] | None, held: Credential | None
     ) -> Credential:
         request = self.request if scope is None else with_more_scope(self.request, scope)
-        if self._program is not None:
+        if self.program is not None:
             from mcplatch.client.program import sign_in_as_program
 
             talk = sign_in_as_program(
-                request, hint or Hint(), self._program, self._senses, account=self.name
+                request, hint or Hint(), self.program, self._senses, account=self.name
             )
         else:
             talk = sign_in(request, hint, self.wallet, self._senses, held=held, account=self.name)

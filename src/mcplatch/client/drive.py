@@ -81,7 +81,8 @@ async def drive(talk: Talk[T], person: Person, *, open_http: OpenClient = open_c
             return result
         finally:
             talk.close()
-            await person.close()
+            with anyio.CancelScope(shield=True):
+                await person.close()
 
 
 def in_a_thread(work: Callable[[], Awaitable[T]]) -> T:

@@ -65,6 +65,7 @@ async def _client(
     server_url: str, auth: LatchAuth | None, *, sse: bool, mode: str, seconds: float | None
 ) -> AsyncIterator[Client]:
     from mcp import Client, Implementation
+    from mcp.client.extension import advertise
     from mcp.client.sse import sse_client
     from mcp.client.streamable_http import streamable_http_client
     from mcp.shared._httpx_utils import create_mcp_http_client
@@ -78,7 +79,14 @@ async def _client(
             streams = streamable_http_client(server_url, http_client=http)
         # HTTP+SSE ended before the stateless era: to ask for that there is to send what none knows.
         era = "legacy" if sse and mode == "auto" else mode
-        client = Client(streams, mode=era, read_timeout_seconds=seconds, client_info=me)
+        program = None if auth is None else auth.account.program
+        client = Client(
+            streams,
+            mode=era,
+            read_timeout_seconds=seconds,
+            client_info=me,
+            extensions=[] if program is None else [advertise(program.extension)],
+        )
         yield await stack.enter_async_context(client)
 
 

@@ -63,11 +63,12 @@ class LoopbackPerson:
         self._announce(visit)
         opened = self._open_browser and browser.can_open() and await browser.open_page(visit.url)
         terminal = surroundings.has_terminal()
-        if not opened:
-            if not terminal:
-                raise _nobody_here(visit.server_url, visit.scope)
-            self._say(f"Open this address in a browser:\n\n{visit.url}\n")
-        return await self._wait(visit, paste=not opened and terminal)
+        if not opened and not terminal:
+            raise _nobody_here(visit.server_url, visit.scope)
+        if terminal:
+            first = "If no browser opens, open" if opened else "Open"
+            self._say(f"{first} this address:\n\n{visit.url}\n")
+        return await self._wait(visit, paste=terminal)
 
     async def close(self) -> None:
         """Stops listening."""
@@ -126,7 +127,7 @@ class LoopbackPerson:
         return answers[0]
 
     async def _pasted(self, redirect_uri: str) -> str:
-        self._say("If the browser is on another machine, paste the address it ends up at here:")
+        self._say("If that browser is on another machine, paste the address it ends up at here:")
         while True:
             line = (await _read_line()).strip()
             if line.startswith((redirect_uri, "?")):

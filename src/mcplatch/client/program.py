@@ -7,7 +7,7 @@ One class a way; each is a `Program` and has one method that gets tokens from a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from mcplatch.client.credential import Credential
 from mcplatch.client.discover import Found, discover
@@ -31,7 +31,12 @@ ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
 
 
 class Program(Protocol):
-    """A way to get tokens without a person. `issuer` is the only server it is for; None: any."""
+    """A way to get tokens without a person. `issuer` is the only server it is for; None: any.
+
+    extension: the MCP extension this is, declared to the MCP server (CL-63).
+    """
+
+    extension: ClassVar[str]
 
     @property
     def issuer(self) -> str | None:
@@ -46,6 +51,8 @@ class Program(Protocol):
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
     """The program's own client: a secret, or a private key (ES256, PKCS #8 PEM) (CL-60)."""
+
+    extension: ClassVar[str] = "io.modelcontextprotocol/oauth-client-credentials"
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
@@ -72,6 +79,8 @@ class ClientCredentials:
 class Workload:
     """A token that the platform gives the program, which the server trusts instead (CL-62)."""
 
+    extension: ClassVar[str] = "io.modelcontextprotocol/auth/wif"
+
     assertion: str = field(repr=False)
     client_id: str
     issuer: str | None = None
@@ -92,6 +101,8 @@ class Enterprise:
     id_token: of the person, from the identity provider whose `token_endpoint` is given;
     `identity_client_id` is this program there, `client_id` and `client_secret` at the server.
     """
+
+    extension: ClassVar[str] = "io.modelcontextprotocol/enterprise-managed-authorization"
 
     token_endpoint: str
     identity_client_id: str

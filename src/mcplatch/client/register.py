@@ -21,6 +21,8 @@ from mcplatch.protocol.scope import format_scope
 from mcplatch.protocol.token_response import parse_token_error
 
 SOFTWARE_ID = "6d63706c-6174-4368-8000-636c69656e74"
+# How servers refuse a registration that names a scope they do not know.
+SCOPE_NOT_WANTED = ("invalid_scope", "invalid_client_metadata")
 GRANT_TYPES = ("authorization_code", "refresh_token")
 # The body before the header: servers that offer both have been seen to read only the body.
 METHODS = ("none", "client_secret_post", "client_secret_basic")
@@ -93,6 +95,9 @@ def register(
         scope=tuple(wanted),
     )
     reply = yield Post(endpoint, json.dumps(body).encode(), content_type=JSON)
+    told = parse_token_error(reply.body) if reply.status == 400 else None
+    if told is not None and told.error in SCOPE_NOT_WANTED and body.pop("scope", None):
+        reply = yield Post(endpoint, json.dumps(body).encode(), content_type=JSON)
     if reply.status == 404 and found.fixed_endpoints:
         raise _ask_the_person(request, found)
     if reply.status not in (200, 201):

@@ -19,7 +19,7 @@ from mcplatch.client.authorize import (
 )
 from mcplatch.client.credential import Credential, expiry
 from mcplatch.client.discover import Found, bearer_challenge, discover, knock, no_sign_in_needed
-from mcplatch.client.errors import Denied
+from mcplatch.client.errors import Denied, SignInNeeded
 from mcplatch.client.register import Memory, Registration, known_registration, register
 from mcplatch.client.sign_in_request import SERVER_ADDRESS, SignInRequest, checked_url
 from mcplatch.client.talk import Listen, Talk
@@ -103,6 +103,11 @@ def sign_in(
             known, answer = yield from _try(
                 request, found, registration, (scope, note), memory, senses
             )
+        except SignInNeeded:
+            # Nobody came back: the page may have been an error about a client the server has lost.
+            if registration is not None and registration.kind == "dynamic":
+                memory.forget_registration(issuer)
+            raise
         except Denied as no:
             remembered = registration is not None and registration.kind == "dynamic"
             if last or not remembered or no.error not in CURED_BY_REGISTERING:
