@@ -85,9 +85,12 @@ def parse_message(body: bytes) -> Message | Refusal:
 def parse_json(body: bytes) -> Any | Refusal:
     """The JSON value in `body`, read strictly."""
     try:
-        document = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8").strip(_BLANKS)
+        document, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return Refusal(JSON_MALFORMED)
+    if end != len(text):
+        return Refusal(JSON_MALFORMED, "something follows the value")
     # Only a body with that many brackets can be that deep; counting them costs next to nothing.
     if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _too_deep(document):
         return Refusal(JSON_MALFORMED, "nested too deeply")
@@ -106,13 +109,13 @@ def check_routing(message: Message, headers: RoutingHeaders) -> Refusal | None:
     if message.version is not None and message.version != version:
         return Refusal(HEADER_MISMATCH, "MCP-Protocol-Version")
     required = message.kind == "request" and is_stateless(version)
-    if not _agrees(headers.method, message.method, required):
+    if headers.method[0] != message.method if headers.method else required:
         return Refusal(HEADER_MISMATCH, "Mcp-Method")
     if message.name is None:
         # What other methods put there names nothing that is decided about.
         return None
-    name = [decoded for value in headers.name if (decoded := decode_header(value)) is not None]
-    if len(name) != len(headers.name) or not _agrees(name, message.name, required):
+    name = decode_header(headers.name[0]) if headers.name else None
+    if name != message.name and (headers.name or required):
         return Refusal(HEADER_MISMATCH, "Mcp-Name")
     return None
 
@@ -187,10 +190,6 @@ def _call(document: dict[str, Any], method: object) -> Message | Refusal:
     )
 
 
-def _agrees(values: Sequence[str], wanted: str, required: bool) -> bool:
-    return values[0] == wanted if values else not required
-
-
 def _is_name(text: str) -> bool:
     """Short enough, and real text: half a surrogate pair cannot be logged, compared or sent on."""
     if len(text) > MOST_NAME_CHARACTERS:
@@ -223,4 +222,5 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+_BLANKS = " \t\r\n"
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mcplatch.protocol.jsonrpc import RoutingHeaders
 
@@ -62,14 +62,15 @@ class Heads:
             self._texts(b"mcp-name"),
         )
 
-    def _texts(self, name: bytes) -> list[str]:
+    def _texts(self, name: bytes) -> Sequence[str]:
         values = self._values.get(name)
-        return [value.decode("latin-1") for value in values] if values is not None else _NONE
+        if values is None:
+            return ()
+        if len(values) == 1:
+            return (values[0].decode("latin-1"),)
+        return [value.decode("latin-1") for value in values]
 
 
 def without(headers: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -> Headers:
     """`headers` without those of `names`."""
     return [pair for pair in headers if pair[0].lower() not in names]
-
-
-_NONE: list[str] = []
