@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from mcplatch import jose
 from mcplatch.resource_server.latch import Latch
+from mcplatch.resource_server.verdict import Invalid
 from tests.resource_server.issuer import Issuer, encode
 from tests.resource_server.servers import make_app, serving
 from tests.resource_server.wire import call, challenge
@@ -165,3 +168,27 @@ async def test_an_algorithm_belongs_to_its_key(issuer: Issuer, latch: Latch) -> 
             assert (await call(client, "list_notes", token)).status_code == 200
         for token in bad:
             assert (await call(client, "list_notes", token)).status_code == 401
+
+
+@pytest.mark.requirement("RS-43", "RS-5")
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    changes=st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "jwk", "crit", "x"]),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.lists(st.text(max_size=3))
+        | st.sampled_from(["ES256", "RS256", "HS256", "none", "k1", "at+jwt"]),
+    ),
+    payload=st.binary(max_size=40),
+    signature=st.binary(max_size=80),
+)  # fmt: skip
+async def test_no_token_is_too_odd_to_judge(
+    issuer: Issuer, latch: Latch, changes: dict[str, Any], payload: bytes, signature: bytes
+) -> None:
+    header = json.dumps({"alg": "ES256", "kid": "k1", "typ": "at+jwt", **changes}).encode()
+    for token in (
+        f"{encode(header)}.{encode(payload)}.{encode(signature)}",
+        f"{encode(payload)}.{encode(header)}.{encode(signature)}",
+    ):
+        assert isinstance(await latch.verifier.verify(token), Invalid)
