@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
@@ -19,6 +20,7 @@ from mcplatch.client.auth import LatchAuth
 from mcplatch.client.errors import SignInNeeded, Unreachable
 from mcplatch.client.mcp_session import open_session
 from mcplatch.client.program import ClientCredentials
+from mcplatch.client.sdk_storage import SdkStorage
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Visit
 from mcplatch.client.wallet import Wallet
@@ -203,3 +205,40 @@ async def test_a_program_declares_how_it_signs_in(wallet: Wallet) -> None:
                 pytest.fail("there is no MCP server")
     for body in declared[:2]:
         assert program.extension.encode() in body
+
+
+async def test_the_official_provider_keeps_its_tokens_in_our_wallet(wallet: Wallet) -> None:
+    from mcp.client.auth import OAuthClientProvider
+    from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+
+    person, back = Follower(), []
+
+    async def go(url: str) -> None:
+        back.append(await person.visit(Visit(url, "", "", "", ())))
+
+    async def come_back() -> AuthorizationCodeResult:
+        query = dict(parse_qsl(urlsplit(back.pop()).query))
+        return AuthorizationCodeResult(code=query["code"], state=query["state"])
+
+    with sdk() as (url, _):
+        for _run in range(2):
+            provider = OAuthClientProvider(
+                url,
+                OAuthClientMetadata.model_validate(
+                    {"redirect_uris": ["http://127.0.0.1:45678/callback"], "client_name": "x"}
+                ),
+                SdkStorage(wallet, url),
+                go,
+                come_back,
+            )
+            async with httpx2.AsyncClient(auth=provider) as http:
+                answer = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+                assert answer.status_code != 401
+        assert person.visits == 1
+        held = await SdkStorage(wallet, url).get_tokens()
+        assert held is not None
+        assert 3500 < (held.expires_in or 0) <= 3600
+        assert await SdkStorage(wallet, url, "work").get_tokens() is None
+        assert await SdkStorage(wallet, url, "work").get_client_info() is None
+    everything = b"".join(path.read_bytes() for path in wallet.directory.iterdir())
+    assert held.access_token.encode() not in everything

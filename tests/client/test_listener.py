@@ -100,6 +100,8 @@ async def test_the_page_holds_nothing_of_the_answer_and_locks_the_browser_in() -
         (f"/other?code=c&state={STATE}", None, "GET", 404),
         (f"/callback/?code=c&state={STATE}", None, "GET", 404),
         (f"http://evil.example/callback?state={STATE}", None, "GET", 404),
+        (f"//evil.example/callback?state={STATE}", None, "GET", 404),
+        ("//[", None, "GET", 404),
         ("/favicon.ico", None, "GET", 404),
     ],
 )
@@ -180,6 +182,16 @@ async def test_a_fixed_port_is_taken_or_said_to_be_taken() -> None:
     await listener.close()
     await listener.close()
     assert not is_open(port)
+
+
+async def test_half_of_localhost_is_not_enough() -> None:
+    """What another program holds on the other address would be its to answer."""
+    try:
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with other, pytest.raises(Unreachable):
+        await Listener(host="localhost", port=other.getsockname()[1]).open()
 
 
 def _own_address() -> str | None:

@@ -42,6 +42,9 @@ async def test_the_browser_brings_the_answer(
     redirect_uri = await person.listen(None)
     back = await person.visit(visit_to(redirect_uri, code="c"))
     assert back == f"{redirect_uri}?state=st4te&code=c"
+    again = await person.listen(None)
+    assert again != redirect_uri
+    assert await person.visit(visit_to(again, code="d")) == f"{again}?state=st4te&code=d"
     await person.close()
 
 

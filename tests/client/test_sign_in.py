@@ -32,6 +32,7 @@ from tests.client.table import (
     Play,
     as_json,
     back,
+    down,
     in_turn,
     metadata,
     play,
@@ -293,6 +294,10 @@ def test_a_client_lost_at_the_authorization_endpoint_registers_again(status: int
     assert held.client_id == "c-1"
     assert len(seen.visits) == 1
     assert memory.held[ISSUER].client_id == "c-1"
+
+
+def test_a_page_only_the_browser_can_reach_is_left_to_the_browser() -> None:
+    assert signed_in(usual() | {AUTHORIZE: down()}, memory=Notebook(OLD)).client_id == "old"
 
 
 @pytest.mark.requirement("CL-25")

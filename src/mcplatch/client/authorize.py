@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from urllib.parse import urlencode
 
 from mcplatch.client.discover import Found
-from mcplatch.client.errors import Denied, LatchError, ServerFault, Untrusted
+from mcplatch.client.errors import Denied, LatchError, ServerFault, Unreachable, Untrusted
 from mcplatch.client.register import Registration
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Get, Talk, Visit
@@ -96,7 +96,11 @@ def still_knows(url: str) -> Talk[bool]:
     A person must not land on an error page that leads nowhere: such a page is a 4xx and no
     redirect.
     """
-    reply = yield Get(url, accept="text/html", head_only=True)
+    try:
+        reply = yield Get(url, accept="text/html", head_only=True)
+    except Unreachable:
+        # The person's browser may get where this program does not.
+        return True
     return reply.status not in (400, 401, 404)
 
 

@@ -152,7 +152,7 @@ def _choose_issuer(request: SignInRequest, named: tuple[str, ...], pinned: str |
                 next_step=f"It names: {', '.join(named)}",
             )
         return request.issuer
-    if pinned is not None and pinned not in named:
+    if pinned not in (None, request.accept_issuer, *named):
         _log.warning("%s no longer names %s, it names %s", request.server_url, pinned, named[0])
     return pinned if pinned in named else named[0]
 

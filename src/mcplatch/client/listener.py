@@ -7,11 +7,12 @@ ignored.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 from base64 import b64encode
 from contextlib import suppress
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import anyio
 from anyio.abc import Listener as SocketListener
@@ -75,15 +76,20 @@ class Listener:
 
     async def open(self) -> None:
         """Binds. Raises `Unreachable` when the port is taken."""
-        try:
-            for address in _ADDRESSES[self.host]:
-                await self._bind(address)
-        except OSError as taken:
-            await self.close()
-            raise Unreachable(
-                f"Port {self.port} of this machine is taken.",
-                next_step="Pass another --callback-port, or none to take any free one.",
-            ) from taken
+        wanted = self.port
+        for last in (False, False, True):
+            try:
+                for address in _ADDRESSES[self.host]:
+                    await self._bind(address)
+                return
+            except OSError as taken:
+                await self.close()
+                if wanted or last:
+                    raise Unreachable(
+                        f"Port {self.port} of this machine is taken.",
+                        next_step="Pass another --callback-port, or none to take any free one.",
+                    ) from taken
+                self.port = 0
 
     async def wait(self, state: str) -> str:
         """The URL the browser came back to for the request with `state`; then stops listening."""
@@ -106,9 +112,10 @@ class Listener:
     async def _bind(self, address: str) -> None:
         try:
             socket = await anyio.create_tcp_listener(local_host=address, local_port=self.port)
-        except OSError:
-            # A machine without IPv6 still has a localhost.
-            if address == "::1" and self._sockets:
+        except OSError as trouble:
+            # A machine without IPv6 still has a localhost. A port that somebody else holds there
+            # would be theirs to answer.
+            if address == "::1" and self._sockets and trouble.errno != errno.EADDRINUSE:
                 return
             raise
         self._sockets += socket.listeners
@@ -134,7 +141,7 @@ class Listener:
                 return
         page, target = self._judge(head, state)
         await stream.send(_response(page))
-        if page in ("received", "refused"):
+        if page in ("received", "refused") and self._answer is None:
             self._answer = f"http://{self._authority()}{target}"
             self._answered.set()
 
@@ -148,11 +155,12 @@ class Listener:
         ]
         if [host.lower() for host in hosts] != [self._authority().lower()]:
             return "host", target
-        if urlsplit(target).path != self.path or not target.startswith("/"):
+        path, _, text = target.partition("?")
+        if path != self.path:
             return "missing", target
         if method != "GET":
             return "method", target
-        query = parse_qs(urlsplit(target).query, keep_blank_values=True)
+        query = parse_qs(text, keep_blank_values=True)
         if not hmac.compare_digest(query.get("state", [""])[0].encode(), state.encode()):
             return "stray", target
         return ("refused" if "error" in query else "received"), target

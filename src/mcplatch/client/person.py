@@ -68,7 +68,11 @@ class LoopbackPerson:
         if terminal:
             first = "If no browser opens, open" if opened else "Open"
             self._say(f"{first} this address:\n\n{visit.url}\n")
-        return await self._wait(visit, paste=terminal)
+        try:
+            return await self._wait(visit, paste=terminal)
+        finally:
+            # One listener, one answer: a flow that asks again gets another.
+            await self.close()
 
     async def close(self) -> None:
         """Stops listening."""

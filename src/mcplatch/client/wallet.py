@@ -170,6 +170,14 @@ class Wallet:
         """Drops it."""
         self._registration_path(issuer).unlink(missing_ok=True)
 
+    def keep_sealed(self, content: bytes, *names: str) -> None:
+        """Stores `content` under `names`, for what is no sign-in of this client's."""
+        self._write(self._other_path(names), content)
+
+    def read_sealed(self, *names: str) -> bytes | None:
+        """What is stored under `names`, or None."""
+        return self._read(self._other_path(names))
+
     def _all(self) -> Iterator[tuple[Path, Credential]]:
         for path in sorted(self.directory.glob("sign-in-*.sealed")):
             credential = self._read_credential(path)
@@ -189,6 +197,9 @@ class Wallet:
 
     def _registration_path(self, issuer: str) -> Path:
         return self.directory / f"client-{_digest(issuer)}.sealed"
+
+    def _other_path(self, names: tuple[str, ...]) -> Path:
+        return self.directory / f"other-{_digest(*names)}.sealed"
 
     def _key(self) -> WalletKey:
         if self._opened is None:
