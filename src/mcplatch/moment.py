@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from base64 import urlsafe_b64encode
@@ -11,7 +12,10 @@ from hashlib import sha256
 
 Draw = Callable[[int], bytes]
 
-TIME_CHARACTERS = 8
+TIME_CHARACTERS = 14
+
+# Which of the many made in one second came first; nothing but the order of rows hangs on it.
+_ORDER = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,12 @@ class Moment:
         return urlsafe_b64encode(self.draw(bytes_drawn)).rstrip(b"=").decode()
 
     def token(self, bytes_drawn: int = 32) -> str:
-        """A fresh secret that will name a row: it begins with the time, the rest is chance.
+        """A fresh secret that will name a row: it begins with the time and a count, the rest is
+        chance.
 
         Rows made together then lie together, and a commit touches a few pages instead of one a row.
         """
-        return f"{self.now:08x}{self.secret(bytes_drawn)}"
+        return f"{self.now:08x}{next(_ORDER) & 0xFFFFFF:06x}{self.secret(bytes_drawn)}"
 
 
 def clock() -> int:

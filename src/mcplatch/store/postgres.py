@@ -38,7 +38,7 @@ class PostgresStore:
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self._url = url
-        self._statements = Statements(dialect.dialect())  # type: ignore[no-untyped-call]
+        self._statements = Statements(dialect.dialect(paramstyle="format"))  # type: ignore[no-untyped-call]
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._threads = [

@@ -1,7 +1,8 @@
 """The one SQL layer: SQLAlchemy writes each statement once a dialect, the driver runs its text.
 
-Measured: handing a compiled text to the driver costs a few microseconds, going through SQLAlchemy's
-execution layer ten times that, and every request of the token endpoint runs half a dozen of them.
+Measured: handing a compiled text and a tuple to the driver costs a few microseconds, going through
+SQLAlchemy's execution layer ten times that, and every request of the token endpoint runs half a
+dozen of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from mcplatch.store.tables import SHAPES, Shape
 
 R = TypeVar("R", bound=Record)
 
-Execute = Callable[[str, dict[str, Any]], Any]
+Execute = Callable[[str, Sequence[Any]], Any]
+Prepared = tuple[str, tuple[str, ...]]
+"""A text and the names of its parameters, in the order in which the driver wants them."""
 
 # Spelled out, because SQLite's dialect would otherwise add an offset as a bound parameter of its
 # own.
@@ -26,18 +29,19 @@ _NONE: sa.ColumnElement[int] = sa.literal_column("0")
 
 
 class Statements:
-    """Every statement used so far, as text, for one dialect."""
+    """Every statement used so far, as text, for one dialect with positional parameters."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._texts: dict[Any, str] = {}
+        self._prepared: dict[Any, Prepared] = {}
 
-    def text(self, key: Any, build: Callable[[], Any]) -> str:
-        """The text of the statement that `build` describes, compiled at its first use."""
-        found = self._texts.get(key)
+    def get(self, key: Any, build: Callable[..., Any], *arguments: Any) -> Prepared:
+        """The statement that `build` describes, compiled at its first use."""
+        found = self._prepared.get(key)
         if found is None:
-            found = str(build().compile(dialect=self._dialect))
-            self._texts[key] = found
+            compiled = build(*arguments).compile(dialect=self._dialect)
+            found = str(compiled), tuple(compiled.positiontup or ())
+            self._prepared[key] = found
         return found
 
 
@@ -58,9 +62,10 @@ class SqlTransaction:
         """See `port.Transaction.one`."""
         shape = SHAPES[record]
         lock = lock and self._locks
-        key = (record, "one", lock, *((name, value is None) for name, value in equal.items()))
-        text = self._statements.text(key, lambda: _select(shape, equal, lock=lock))
-        row = self._execute(text, _bound(shape, equal)).fetchone()
+        text, names = self._statements.get(
+            (record, lock, *_asked(equal)), _select, shape, equal, lock
+        )
+        row = self._execute(text, _bound(shape, equal, names)).fetchone()
         return None if row is None else shape.read(row)
 
     def all(
@@ -68,14 +73,15 @@ class SqlTransaction:
     ) -> list[R]:
         """See `port.Transaction.all`."""
         shape = SHAPES[record]
-        key = (record, "all", newest, *((name, value is None) for name, value in equal.items()))
-        text = self._statements.text(key, lambda: _select_many(shape, equal, newest))
-        rows = self._execute(text, {**_bound(shape, equal), "at_most": limit}).fetchall()
-        return [shape.read(row) for row in rows]
+        text, names = self._statements.get(
+            (record, "all", newest, *_asked(equal)), _select_many, shape, equal, newest
+        )
+        values = _bound(shape, {**equal, "at_most": limit}, names)
+        return [shape.read(row) for row in self._execute(text, values).fetchall()]
 
     def apply(self, changes: Iterable[Change]) -> int:
         """See `port.Transaction.apply`."""
-        return sum(self._apply(change) for change in changes)
+        return sum([self._apply(change) for change in changes])
 
     def _apply(self, change: Change) -> int:
         match change:
@@ -89,65 +95,71 @@ class SqlTransaction:
                 return self._sweep(SHAPES[change.record], change)
 
     def _put(self, shape: Shape, record: Any) -> int:
-        columns = shape.columns
+        values = shape.row(record)
         if getattr(record, shape.key) is None:
-            columns = tuple(name for name in columns if name != shape.key)
-        text = self._statements.text(
-            (shape.record, "put", len(columns)),
-            lambda: sa.insert(shape.table).values({c: sa.bindparam(c) for c in columns}).inline(),
-        )
-        self._execute(text, {name: shape.value(record, name) for name in columns})
+            # The database numbers these rows itself.
+            place = shape.columns.index(shape.key)
+            values = values[:place] + values[place + 1 :]
+        text, _ = self._statements.get((shape.record, len(values)), _insert, shape, len(values))
+        self._execute(text, values)
         return 1
 
     def _replace(self, shape: Shape, old: Any, new: Any) -> int:
-        changed = tuple(c for c in shape.columns if getattr(old, c) != getattr(new, c))
+        before, after = shape.row(old), shape.row(new)
+        changed = tuple(
+            place
+            for place, (left, right) in enumerate(zip(before, after, strict=True))
+            if left is not right and left != right
+        )
         if not changed:
             return 0
-        text = self._statements.text(
-            (shape.record, "replace", changed), lambda: _update(shape, changed)
+        text, _ = self._statements.get((shape.record, changed), _update, shape, changed)
+        values = (
+            *(after[place] for place in changed),
+            getattr(old, shape.key),
+            *(before[place] for place in changed),
         )
-        values = {f"new_{name}": shape.value(new, name) for name in changed}
-        values |= {f"old_{name}": shape.value(old, name) for name in changed}
-        values["the_key"] = getattr(old, shape.key)
         if self._execute(text, values).rowcount != 1:
             raise Contended(f"{shape.table.name} was changed by somebody else")
         return 1
 
     def _forget(self, shape: Shape, record: Any) -> int:
-        text = self._statements.text(
-            (shape.record, "forget"),
-            lambda: sa.delete(shape.table).where(
-                shape.table.c[shape.key] == sa.bindparam("the_key")
-            ),
-        )
-        return int(self._execute(text, {"the_key": getattr(record, shape.key)}).rowcount)
+        text, _ = self._statements.get((shape.record, "forget"), _delete, shape)
+        return int(self._execute(text, (getattr(record, shape.key),)).rowcount)
 
     def _sweep(self, shape: Shape, change: Sweep) -> int:
-        text = self._statements.text(
-            (shape.record, "sweep", change.column), lambda: _sweep(shape, change.column)
+        text, names = self._statements.get(
+            (shape.record, "sweep", change.column), _sweep, shape, change.column
         )
         values = {"before": change.before, "at_most": change.limit}
-        return int(self._execute(text, values).rowcount)
+        return int(self._execute(text, tuple(values[name] for name in names)).rowcount)
 
 
-def _bound(shape: Shape, equal: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: " ".join(value) if name in shape.words else value
-        for name, value in equal.items()
-        if value is not None
-    }
+def _asked(equal: dict[str, Any]) -> Iterable[Any]:
+    """What tells one question from another: the columns, and which of them must be empty."""
+    if None in equal.values():
+        return [(name, value is None) for name, value in equal.items()]
+    return equal
 
 
-def _conditions(shape: Shape, equal: dict[str, Any]) -> Sequence[Any]:
+def _bound(shape: Shape, equal: dict[str, Any], names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple([" ".join(equal[name]) if name in shape.words else equal[name] for name in names])
+
+
+def _conditions(shape: Shape, equal: dict[str, Any]) -> list[Any]:
     return [
         shape.table.c[name].is_(None)
         if value is None
-        else shape.table.c[name] == sa.bindparam(name, type_=shape.table.c[name].type)
+        else shape.table.c[name] == _parameter(shape, name)
         for name, value in equal.items()
     ]
 
 
-def _select(shape: Shape, equal: dict[str, Any], *, lock: bool) -> Any:
+def _parameter(shape: Shape, column: str, name: str = "") -> Any:
+    return sa.bindparam(name or column, type_=shape.table.c[column].type)
+
+
+def _select(shape: Shape, equal: dict[str, Any], lock: bool) -> Any:
     found = sa.select(shape.table).where(*_conditions(shape, equal))
     return found.with_for_update() if lock else found
 
@@ -159,26 +171,30 @@ def _select_many(shape: Shape, equal: dict[str, Any], newest: str | None) -> Any
     return found.limit(sa.bindparam("at_most", type_=sa.Integer())).offset(_NONE)
 
 
-def _update(shape: Shape, changed: tuple[str, ...]) -> Any:
-    table = shape.table
+def _insert(shape: Shape, count: int) -> Any:
+    columns = [c for c in shape.columns if count == len(shape.columns) or c != shape.key]
+    return sa.insert(shape.table).values({c: _parameter(shape, c) for c in columns}).inline()
+
+
+def _update(shape: Shape, changed: tuple[int, ...]) -> Any:
+    table, columns = shape.table, [shape.columns[place] for place in changed]
+    same = [table.c[c].is_not_distinct_from(_parameter(shape, c, f"old_{c}")) for c in columns]
     return (
         sa.update(table)
-        .where(table.c[shape.key] == sa.bindparam("the_key"))
-        .where(
-            *(
-                table.c[c].is_not_distinct_from(sa.bindparam(f"old_{c}", type_=table.c[c].type))
-                for c in changed
-            )
-        )
-        .values({c: sa.bindparam(f"new_{c}", type_=table.c[c].type) for c in changed})
+        .where(table.c[shape.key] == _parameter(shape, shape.key, "the_key"), *same)
+        .values({c: _parameter(shape, c, f"new_{c}") for c in columns})
     )
+
+
+def _delete(shape: Shape) -> Any:
+    return sa.delete(shape.table).where(shape.table.c[shape.key] == _parameter(shape, shape.key))
 
 
 def _sweep(shape: Shape, column: str) -> Any:
     table, key = shape.table, shape.table.c[shape.key]
     old = (
         sa.select(key)
-        .where(table.c[column] < sa.bindparam("before", type_=table.c[column].type))
+        .where(table.c[column] < _parameter(shape, column, "before"))
         .limit(sa.bindparam("at_most", type_=sa.Integer()))
         .offset(_NONE)
     )

@@ -55,7 +55,7 @@ class SqliteStore:
     def __init__(self, path: str, now: Now = clock) -> None:
         self._path = path
         self._now = now
-        self._statements = Statements(dialect.dialect(paramstyle="named"))
+        self._statements = Statements(dialect.dialect(paramstyle="qmark"))
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
@@ -50,6 +52,7 @@ class Shape:
     key: str
     words: frozenset[str]
     word_places: tuple[int, ...]
+    fields_of: Callable[[Any], tuple[Any, ...]]
 
     def read(self, row: Any) -> Any:
         """A record from a row that has the columns in their order."""
@@ -59,10 +62,15 @@ class Shape:
                 row[place] = tuple(row[place].split())
         return self.record(*row)
 
-    def value(self, record: Any, column: str) -> Any:
-        """What the table keeps for one field."""
-        found = getattr(record, column)
-        return " ".join(found) if column in self.words else found
+    def row(self, record: Any) -> tuple[Any, ...]:
+        """What the table keeps of a record, in the order of the columns."""
+        values = self.fields_of(record)
+        if not self.word_places:
+            return values
+        kept = list(values)
+        for place in self.word_places:
+            kept[place] = " ".join(kept[place])
+        return tuple(kept)
 
 
 def _column_type(hint: Any) -> tuple[Any, bool, bool]:
@@ -105,7 +113,7 @@ def _shape(record: type[Any]) -> Shape:
     for name in _INDEXES.get(record, ()):
         sa.Index(f"{table.name}_{name}", table.c[name])
     places = tuple(place for place, name in enumerate(names) if name in words)
-    return Shape(record, table, names, key, frozenset(words), places)
+    return Shape(record, table, names, key, frozenset(words), places, attrgetter(*names))
 
 
 SHAPES: dict[type[Any], Shape] = {record: _shape(record) for record in _KEYS}

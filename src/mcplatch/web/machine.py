@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from mcplatch.authorization_server import discovery, introspect, register, revoke, token
 from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.policy import Policy
 from mcplatch.log import log
 from mcplatch.protocol import introspection
 from mcplatch.protocol.parameters import MOST_BYTES, Parameters, parse_form
@@ -139,9 +140,19 @@ async def jwks_endpoint(_call: Call, house: House) -> Reply:
     return Reply(200, house.ring.document, (JSON, CACHED, NOSNIFF))
 
 
-async def metadata_endpoint(_call: Call, house: House) -> Reply:
-    """RFC 8414 section 3."""
-    return Reply(200, _json(build(discovery.metadata(house.policy))), (JSON, CACHED, NOSNIFF))
+class MetadataEndpoint:
+    """RFC 8414 section 3; the document is written anew only when the policy is another one."""
+
+    def __init__(self) -> None:
+        self._written: tuple[Policy | None, Reply] = (None, Reply(404, b""))
+
+    async def __call__(self, _call: Call, house: House) -> Reply:
+        policy, reply = self._written
+        if policy is not house.policy:
+            document = _json(build(discovery.metadata(house.policy)))
+            reply = Reply(200, document, (JSON, CACHED, NOSNIFF))
+            self._written = (house.policy, reply)
+        return reply
 
 
 async def live_endpoint(_call: Call, _house: House) -> Reply:
@@ -170,6 +181,7 @@ def endpoints(house: House, base: str) -> dict[str, Endpoint]:
     }
     if house.policy.dynamic_registration:
         table[base + discovery.REGISTER] = Endpoint("POST", registration_endpoint)
+    metadata_endpoint = MetadataEndpoint()
     for url in well_known_urls(house.policy.issuer):
         path = "/" + url.split("://", 1)[1].partition("/")[2]
         table[path] = Endpoint("GET", metadata_endpoint)
@@ -218,7 +230,7 @@ async def _call(scope: Scope, receive: Receive) -> Call | Refusal:
                 return Refusal(AUTHORIZATION_REPEATED)
             authorization = value.decode("latin-1")
     body = b""
-    while True:
+    while scope["method"] == "POST":
         message = await receive()
         if message["type"] == "http.disconnect":
             break
