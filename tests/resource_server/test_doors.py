@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from mcplatch.resource_server.addresses import make_doors
+from mcplatch.resource_server.guard import path_within
 from mcplatch.resource_server.latch import Latch
 from tests.resource_server.issuer import ORIGIN, Clock, Issuer
 from tests.resource_server.servers import make_app, make_latch, serving
@@ -274,3 +277,36 @@ async def test_websockets_are_closed(latch: Latch) -> None:
         {"type": "websocket", "path": "/mcp", "headers": []}, receive, send
     )
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.requirement("RS-20")
+async def test_paths_are_those_of_the_application_wherever_it_is_mounted(
+    issuer: Issuer, clock: Clock
+) -> None:
+    """Under a prefix, as a server sets it or a parent application does."""
+    options = {"open_paths": frozenset({"/health"})}
+    latch = make_latch(issuer, clock, resource="https://notes.example/api/mcp", options=options)
+    parent = Starlette(routes=[Mount("/api", app=make_app("mcp", latch))])
+    async with serving(parent) as client:
+        assert (await client.get("/api/health")).status_code == 200
+        assert (await client.get("/api/healthz")).status_code == 401
+        assert challenge(await client.get("/api/mcp")).get("resource_metadata") == (
+            "https://notes.example/.well-known/oauth-protected-resource/api/mcp"
+        )
+        inserted = "/api/.well-known/oauth-protected-resource/api/mcp"
+        assert (await client.get(inserted)).json()["resource"] == "https://notes.example/api/mcp"
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        ("/mcp", "", "/mcp"),
+        ("/api/mcp", "/api", "/mcp"),
+        ("/mcp", "/api", "/mcp"),
+        ("/apimcp", "/api", "/apimcp"),
+        ("/api", "/api", "/api"),
+        ("/api/", "/api", "/"),
+    ],
+)
+def test_the_path_within(path: str, root: str, expected: str) -> None:
+    assert path_within({"path": path, "root_path": root}) == expected

@@ -172,7 +172,7 @@ async def test_an_algorithm_belongs_to_its_key(issuer: Issuer, latch: Latch) -> 
 
 @pytest.mark.requirement("RS-43", "RS-5")
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     changes=st.dictionaries(

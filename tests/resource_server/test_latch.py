@@ -276,3 +276,22 @@ async def test_the_cache_is_bounded(issuer: Issuer, clock: Any) -> None:
         }
         await guard(scope, _nothing, send)
     assert len(guard.cache._entries) == 3
+
+
+async def test_one_token_is_one_entry_however_it_is_sent(latch: Latch, issuer: Issuer) -> None:
+    guard = latch.layer(_echo, latch.policy())
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 200) == 200
+
+    token = issuer.token().encode()
+    for value, query in (
+        (b"Bearer " + token, b""),
+        (b"bearer " + token, b""),
+        (b"Bearer    " + token, b"a=1"),
+    ):
+        headers = [(b"host", b"notes.example"), (b"authorization", value)]
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+        await guard({**scope, "query_string": query}, _nothing, send)
+    assert len(guard.cache._entries) == 1
+    assert token not in repr(guard.cache._entries).encode()

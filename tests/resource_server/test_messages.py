@@ -184,7 +184,7 @@ async def run(guard: Guard, scope: Any, receive: Any) -> tuple[dict[str, Any], d
 
 @pytest.mark.requirement("RS-54", "RS-5")
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     body=st.one_of(

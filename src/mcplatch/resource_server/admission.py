@@ -19,8 +19,8 @@ Bind = Callable[[Identity, str], Mapping[str, Any]]
 Caller = Admission | Invalid | Unavailable | Refusal | None
 """Who calls: None is nobody in particular, a Refusal is a request that cannot be read."""
 
+_USUAL = b"Bearer "
 _LOG = logging.getLogger("mcplatch.resource_server")
-_NONE: tuple[bytes, ...] = ()
 
 
 class Admissions:
@@ -45,10 +45,9 @@ class Admissions:
         """Who the values of the Authorization header and the query stand for."""
         if not authorization:
             return None
-        key = None
         if len(authorization) == 1 and not query:
-            key = sha256(authorization[0]).digest()
-            seen = self._cache.get(key, self._clock())
+            # The usual spelling is found without being taken apart.
+            seen = self._cache.get(sha256(authorization[0]).digest(), self._clock())
             if seen is not None:
                 return seen
         token = read_token(authorization, query)
@@ -57,20 +56,20 @@ class Admissions:
             return Invalid(token.reason) if token.reason.status == 401 else token
         if token is None:
             return None
-        return await self._first_seen(token, key)
+        key = sha256(_USUAL + token.encode("ascii")).digest()
+        return self._cache.get(key, self._clock()) or await self._first_seen(token, key)
 
-    async def _first_seen(self, token: str, key: bytes | None) -> Caller:
+    async def _first_seen(self, token: str, key: bytes) -> Caller:
         verdict = await self._verifier.verify(token)
         if isinstance(verdict, Unavailable):
             _LOG.warning("token cannot be checked: %s", verdict.detail)
             return verdict
         if isinstance(verdict, Invalid):
-            _LOG.info("token refused: %s %s", verdict.reason.name, verdict.detail)
+            _LOG.info("token refused: %s %r", verdict.reason.name, verdict.detail)
             return verdict
         identity = verdict.identity
         shown = token if self._shows_token else ""
         bound = self._bind(identity, shown) if self._bind is not None else {}
         admission = Admission(identity, frozenset(identity.scopes), bound, verdict.usable_until)
-        if key is not None:
-            self._cache.put(key, admission)
+        self._cache.put(key, admission)
         return admission

@@ -87,8 +87,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        document = self._documents.get(path)
+        path = path_within(scope)
+        document = self._documents.get(path) or self._documents.get(scope["path"])
         if document is not None:
             await serve(document, scope["method"], send)
             return
@@ -149,7 +149,7 @@ class Guard:
     async def _asked(
         self, scope: Scope, receive: Receive, heads: Heads, caller: Admission | Invalid | None
     ) -> Asked:
-        if scope["path"] in self.options.plain_paths:
+        if path_within(scope) in self.options.plain_paths:
             return NOTHING
         may_pass = isinstance(caller, Admission) or (caller is None and self.policy.is_mixed)
         most = self.options.most_body_bytes if may_pass else worth_peeking(heads)
@@ -164,7 +164,7 @@ class Guard:
     def _requirement(self, scope: Scope, asked: Asked) -> Requirement:
         if asked.message is not None:
             return self.policy.requirement(asked.message.method, asked.message.name)
-        if asked.refusal is not None or scope["path"] in self.options.plain_paths:
+        if asked.refusal is not None or path_within(scope) in self.options.plain_paths:
             return self.policy.others
         return self.policy.requirement("", None)
 
@@ -250,3 +250,11 @@ class Guard:
             resource_name=chosen.resource_name,
             resource_documentation=chosen.resource_documentation,
         )
+
+
+def path_within(scope: Scope) -> str:
+    """The path as the application's own routes see it: without the prefix it is mounted under."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    within = path.removeprefix(root) if root else path
+    return within if within.startswith("/") else path
