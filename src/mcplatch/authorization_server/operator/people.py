@@ -60,7 +60,7 @@ def add_user(
 
 
 def set_password(transaction: Transaction, *, username: str, password_hash: str) -> User | Refusal:
-    """A new password; nothing that the old one opened goes on (whoever knew it may have used it)."""
+    """A new password; nothing that the old one opened goes on, for who knows who knew it."""
     user = transaction.one(User, lock=True, username=username)
     if user is None:
         return Refusal(USER_MISSING, username)
