@@ -92,30 +92,35 @@ def sign_in(
     check_pkce(request, found)
     scope = choose_scope(request.scope, None if hint is None else hint.scope, found)
     note = "" if pinned in (None, found.metadata.issuer) else f"it used to be {pinned}"
-    issuer = found.metadata.issuer
-    for last in (False, True):
-        registration = (
-            None
-            if last
-            else known_registration(request, found, memory, scope=scope, now=senses.clock())
-        )
-        try:
-            known, answer = yield from _try(
-                request, found, registration, (scope, note), memory, senses
-            )
-        except SignInNeeded:
-            # Nobody came back: the page may have been an error about a client the server has lost.
-            if registration is not None and registration.kind == "dynamic":
-                memory.forget_registration(issuer)
+    known = known_registration(request, found, memory, scope=scope, now=senses.clock())
+    done = yield from _try_known(request, found, known, (scope, note), memory, senses)
+    if done is None:
+        done = yield from _try(request, found, None, (scope, note), memory, senses)
+    return credential_of(request, found, *done, (scope, senses.clock(), account))
+
+
+def _try_known(
+    request: SignInRequest,
+    found: Found,
+    known: Registration | None,
+    asked: tuple[tuple[str, ...], str],
+    memory: Memory,
+    senses: Senses,
+) -> Talk[tuple[Registration, TokenAnswer] | None]:
+    """The sign-in with what is known; None when a new registration may mend what went wrong."""
+    remembered = known is not None and known.kind == "dynamic"
+    try:
+        return (yield from _try(request, found, known, asked, memory, senses))
+    except SignInNeeded:
+        # Nobody came back: the page may have been an error about a client the server has lost.
+        if remembered:
+            memory.forget_registration(found.metadata.issuer)
+        raise
+    except Denied as no:
+        if not remembered or no.error not in CURED_BY_REGISTERING:
             raise
-        except Denied as no:
-            remembered = registration is not None and registration.kind == "dynamic"
-            if last or not remembered or no.error not in CURED_BY_REGISTERING:
-                raise
-            memory.forget_registration(issuer)
-            continue
-        return credential_of(request, found, known, answer, (scope, senses.clock(), account))
-    raise AssertionError("the loop returns or raises")
+        memory.forget_registration(found.metadata.issuer)
+        return None
 
 
 def _try(
