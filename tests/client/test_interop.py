@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import anyio
 import httpx2
 import pytest
 from mcp.server.auth.settings import ClientRegistrationOptions, RevocationOptions
@@ -242,3 +243,21 @@ async def test_the_official_provider_keeps_its_tokens_in_our_wallet(wallet: Wall
         assert await SdkStorage(wallet, url, "work").get_client_info() is None
     everything = b"".join(path.read_bytes() for path in wallet.directory.iterdir())
     assert held.access_token.encode() not in everything
+
+
+async def test_a_slow_person_is_not_taken_for_a_slow_server(
+    wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The official client asks which era the server speaks and waits only so long for that."""
+    monkeypatch.setattr("mcp.client.session.DISCOVER_TIMEOUT_SECONDS", 0.5)
+
+    class Slow(Follower):
+        async def visit(self, visit: Visit) -> str:
+            await anyio.sleep(1)
+            return await super().visit(visit)
+
+    person = Slow()
+    with sdk() as (url, _):
+        async with open_session(url, auth_for(url, wallet, person=person)) as client:
+            assert client.session.protocol_version == "2026-07-28"
+    assert person.visits == 1

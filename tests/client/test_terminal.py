@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcplatch.client.errors import sign_in_command
-from mcplatch.client.terminal import plain, plain_lines
+from mcplatch.client.terminal import json_text, plain, plain_lines
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,13 @@ from mcplatch.client.terminal import plain, plain_lines
 )
 def test_nothing_that_moves_a_terminal_is_printed(text: str, shown: str) -> None:
     assert plain_lines(text) == shown
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "a\u202eb", "ü 漢 🙂", "\x7f\x00\n\u200b"])
+def test_json_is_readable_harmless_and_means_the_same(text: str) -> None:
+    shown = json_text({"text": text})
+    assert json.loads(shown) == {"text": text}
+    assert plain_lines(shown) == shown
 
 
 def test_lines_stay_or_become_one() -> None:

@@ -72,6 +72,13 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
         return anyio.run(main)
 
 
+def show(answer: Any, *, as_json: bool, lines: list[str]) -> None:
+    """Prints `answer` for a program or `lines` for a person; servers have had a hand in both."""
+    from mcplatch.client.terminal import json_text
+
+    click.echo(json_text(answer) if as_json else "\n".join(lines))
+
+
 def _checked(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise click.BadParameter(f"{value} is no http(s) address, like https://notes.example/mcp.")

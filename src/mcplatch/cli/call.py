@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from mcplatch.cli.at_server import account_option, transport_option, url_argument
+from mcplatch.cli.at_server import account_option, show, transport_option, url_argument
 from mcplatch.cli.options import json_option
-from mcplatch.cli.outcome import Exit, tell
+from mcplatch.cli.outcome import Exit
 
 
 @click.command()
@@ -47,7 +47,7 @@ def command(
     if result.is_error and not as_json:
         click.echo("\n".join(result_lines(result)), err=True)
     else:
-        tell(result_json(result), as_json=as_json, lines=result_lines(result))
+        show(result_json(result), as_json=as_json, lines=result_lines(result))
     if result.is_error:
         raise SystemExit(Exit.SERVER_FAULT)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcplatch.cli.at_server import account_option, open_wallet, run, url_argument
+from mcplatch.cli.at_server import account_option, open_wallet, run, show, url_argument
 from mcplatch.cli.options import json_option
-from mcplatch.cli.outcome import Exit, Stop, tell
+from mcplatch.cli.outcome import Exit, Stop
 
 if TYPE_CHECKING:
     from mcplatch.client.sign_in_request import SignInRequest
@@ -71,7 +71,7 @@ def command(server_url: str, account: str, as_json: bool, **options: Any) -> Non
             raise Stop(open_server.what, Exit.OK, next_step=open_server.next_step) from None
 
     held = run(sign_in)
-    tell(
+    show(
         sign_in_json(held, now=clock()),
         as_json=as_json,
         lines=[

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import click
 
-from mcplatch.cli.at_server import account_option, open_wallet, run, url_argument
+from mcplatch.cli.at_server import account_option, open_wallet, run, show, url_argument
 from mcplatch.cli.options import json_option
-from mcplatch.cli.outcome import tell
 
 
 @click.command()
@@ -36,4 +35,4 @@ def command(server_url: str, account: str, as_json: bool) -> None:
             "your access back: look for a list of connected apps there."
         )
     told = {"was_signed_in": revoked is not None, "revoked": list(revoked or ())}
-    tell({"server": server_url, **told}, as_json=as_json, lines=[words])
+    show({"server": server_url, **told}, as_json=as_json, lines=[words])

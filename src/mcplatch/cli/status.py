@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from mcplatch.cli.at_server import ending_with_its_exit_code, open_wallet
+from mcplatch.cli.at_server import ending_with_its_exit_code, open_wallet, show
 from mcplatch.cli.options import json_option
-from mcplatch.cli.outcome import Exit, Stop, tell
+from mcplatch.cli.outcome import Exit, Stop
 
 
 @click.command()
@@ -29,7 +29,7 @@ def command(server_url: str | None, as_json: bool) -> None:
             )
         kept_in = wallet.kept_in() if found else ""
     lines = [line for one in found for line in sign_in_lines(one, now=now)]
-    tell(
+    show(
         {"kept_in": kept_in, "sign_ins": [sign_in_json(one, now=now) for one in found]},
         as_json=as_json,
         lines=[*lines, f"kept in {kept_in}"] if found else ["You are signed in to nothing."],

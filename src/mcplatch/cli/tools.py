@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from mcplatch.cli.at_server import account_option, transport_option, url_argument
+from mcplatch.cli.at_server import account_option, show, transport_option, url_argument
 from mcplatch.cli.options import json_option
-from mcplatch.cli.outcome import tell
 
 
 @click.command()
@@ -31,4 +30,4 @@ def command(server_url: str, account: str, transport: str, timeout: float, as_js
         return tools
 
     tools = ask_server(server_url, account, transport, timeout, list_all)
-    tell(tool_json(tools), as_json=as_json, lines=tool_lines(tools))
+    show(tool_json(tools), as_json=as_json, lines=tool_lines(tools))

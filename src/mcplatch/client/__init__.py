@@ -6,8 +6,8 @@ for more.
 
 Flows (`discover`, `register`, `authorize`, `tokens`, `sign_in`, `step_up`) decide and do no I/O;
 `drive`, `http`, `listener`, `browser`, `person` do the I/O; `wallet` remembers; `account` and
-`auth` put it together. Names are imported when they are asked for: a command that only looks into the
-wallet loads no HTTP.
+`auth` put it together. Names are imported when they are asked for: a command that only looks into
+the wallet loads no HTTP.
 """
 
 from __future__ import annotations

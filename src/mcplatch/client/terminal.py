@@ -4,6 +4,7 @@ direction.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -14,6 +15,17 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+
+
+def json_text(answer: object) -> str:
+    """`answer` as JSON for programs that stays harmless when a person looks at it: what would move
+    a terminal or turn direction is escaped, everything else is readable.
+    """
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    return "".join(
+        f"\\u{ord(c):04x}" if c != "\n" and unicodedata.category(c) in ("Cc", "Cf") else c
+        for c in text
+    )
 
 
 def plain(text: str) -> str:
