@@ -30,6 +30,7 @@ secret_key_file = "{folder}/key"
 
 [limits]
 registrations_per_address = "1000000/1s"
+authorizations_per_address = "1000000/1s"
 
 [[resource]]
 identifier = "{resource}"

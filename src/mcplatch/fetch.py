@@ -128,11 +128,19 @@ class Fetch:
         self._resolve = resolve
         self._strangers = _Lane(rules.at_once)
         self._known = _Lane(rules.known_at_once)
-        self._tls = httpx2.create_ssl_context(trust_env=False)
+        # Made at the first fetch: reading every authority there is takes longer than all the rest.
+        self._tls: ssl.SSLContext | None = None
         if rules.ca_file is not None:
-            self._tls.load_verify_locations(cafile=rules.ca_file)
+            self._trusted()
         self._settled_at: OrderedDict[str, float] = OrderedDict()
         self._fresh_until: OrderedDict[str, float] = OrderedDict()
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx2.create_ssl_context(trust_env=False)
+            if self._rules.ca_file is not None:
+                self._tls.load_verify_locations(cafile=self._rules.ca_file)
+        return self._tls
 
     def close(self) -> None:
         """Stops waiting for look-ups still under way."""
@@ -223,7 +231,7 @@ class Fetch:
         )
         try:
             async with httpx2.AsyncHTTPTransport(
-                verify=self._tls, trust_env=False, proxy=proxy
+                verify=self._trusted(), trust_env=False, proxy=proxy
             ) as transport:
                 response = await transport.handle_async_request(request)
                 return await self._read(uri, response)

@@ -62,8 +62,11 @@ def log() -> Log:
     return made
 
 
-def set_up(form: str, *, stream: TextIO | None = None) -> None:
-    """Sends everything this process logs to `stream` (standard error) as "console" or "json"."""
+def set_up(form: str, *, access: bool = False, stream: TextIO | None = None) -> None:
+    """Sends everything this process logs to `stream` (standard error) as "console" or "json".
+
+    Lines about single requests only with `access`: one costs as much as answering a small request.
+    """
     import structlog
 
     render: Any = (
@@ -89,6 +92,7 @@ def set_up(form: str, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("mcplatch.access").setLevel(logging.INFO if access else logging.WARNING)
     for chatty in ("uvicorn.error", "httpx2", "httpcore2", "alembic", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

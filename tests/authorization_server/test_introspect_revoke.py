@@ -7,6 +7,7 @@ import pytest
 from mcplatch.authorization_server import guessing, introspect, revoke, token
 from mcplatch.authorization_server.decision import Refused
 from mcplatch.protocol.access_token import AccessTokenClaims
+from mcplatch.protocol.refusal import Reason
 from mcplatch.records import AuditEvent
 from mcplatch.store.port import Store
 from tests.authorization_server.stage import (
@@ -40,13 +41,22 @@ async def test_introspection_tells_a_resource_server_about_its_own_tokens_only(
 
 @pytest.mark.requirement("AS-141")
 @pytest.mark.parametrize(
-    "header", [None, "Bearer x", basic(NOTES, "wrong"), basic("https://nobody.example/", "x")]
+    ("header", "reason"),
+    [
+        (None, introspect.CALLER_UNIDENTIFIED),
+        ("Bearer x", introspect.CALLER_UNIDENTIFIED),
+        (basic(NOTES, "wrong"), introspect.CALLER_UNKNOWN),
+        (basic("https://nobody.example/", "x"), introspect.CALLER_UNKNOWN),
+    ],
 )
-async def test_introspection_answers_nobody_else(store: Store, header: str | None) -> None:
+async def test_introspection_answers_nobody_else(
+    store: Store, header: str | None, reason: Reason
+) -> None:
     at = await furnished(store)
     refused = await introspect.answer(form(token="x"), header, at)
     assert isinstance(refused, Refused)
-    assert refused.reason.status == 401
+    assert refused.reason is reason
+    assert reason.status == 401
 
 
 @pytest.mark.requirement("AS-132", "AS-141")

@@ -180,10 +180,14 @@ async def test_thirty_registrations_from_one_address_are_no_flood(house: House) 
 @pytest.mark.requirement("AS-87")
 async def test_a_flood_is_stopped_by_address_and_altogether(house: House) -> None:
     body = json.dumps(PUBLIC).encode()
-    few, total = Limit("registrations", 3, 3600), Limit("registrations", 5, 3600)
+    house.policy = replace(
+        house.policy,
+        registrations_per_address=Limit("registrations", 3, 3600),
+        registrations_altogether=Limit("registrations", 5, 3600),
+    )
 
     async def tried(address: str) -> bool:
-        found = await answer(body, house, address=address, per_address=few, altogether=total)
+        found = await answer(body, house, address=address)
         if isinstance(found, Refused):
             assert found.reason is REGISTRATIONS_TOO_MANY
             assert found.reason.status == 429

@@ -178,9 +178,24 @@ async def test_a_confidential_client_refreshes_without_rotation(store: Store) ->
 AUTHENTICATION = [
     ("nobody", form(), None, "client-unidentified"),
     ("unknown", form(client_id="x"), None, "client-unknown"),
-    ("id alone for a client with a secret", form(client_id="client-2"), None, "method"),
-    ("post for a basic client", form(client_id="client-2", client_secret=SECRET), None, "method"),
-    ("secret for a public client", form(client_id="client-1", client_secret="x"), None, "method"),
+    (
+        "id alone for a client with a secret",
+        form(client_id="client-2"),
+        None,
+        "client-authentication-method-wrong",
+    ),
+    (
+        "post for a basic client",
+        form(client_id="client-2", client_secret=SECRET),
+        None,
+        "client-authentication-method-wrong",
+    ),
+    (
+        "secret for a public client",
+        form(client_id="client-1", client_secret="x"),
+        None,
+        "client-authentication-method-wrong",
+    ),
     ("wrong secret", form(), basic("client-2", "wrong"), "client-secret-wrong"),
     ("empty secret", form(), basic("client-2", ""), "authorization-header-malformed"),
     ("bearer", form(client_id="client-1"), "Bearer x", "authorization-header-malformed"),

@@ -13,6 +13,7 @@ import pytest
 
 from mcplatch.authorization_server.house import House
 from mcplatch.store.port import Put, Store
+from mcplatch.web import machine
 from mcplatch.web.app import create_app
 from tests.world import (
     ISSUER,
@@ -231,6 +232,15 @@ async def test_a_client_that_failed_by_basic_is_challenged(http: httpx2.AsyncCli
     assert answered.headers["www-authenticate"].startswith("Basic")
 
 
+@pytest.mark.requirement("AS-105")
+async def test_what_is_wrong_is_said(http: httpx2.AsyncClient) -> None:
+    got = await http.get("/token")
+    assert got.json()["error_description"] == machine.METHOD_NOT_ALLOWED.sentence
+    assert got.headers["allow"] == "POST"
+    sent = await http.post("/token", json=EXCHANGE)
+    assert sent.json()["error_description"] == machine.FORM_EXPECTED.sentence
+
+
 async def test_two_authorization_headers_are_refused(http: httpx2.AsyncClient) -> None:
     header = ("authorization", basic("client-2", SECRET))
     answered = await http.post("/token", data=EXCHANGE, headers=[header, header])
@@ -265,6 +275,7 @@ async def test_trouble_of_ours_is_503_and_says_when(at: House) -> None:
         await at.store.close()
         answered = await http.post("/token", data=EXCHANGE)
         assert answered.status_code == 503
+        assert answered.json()["error_description"] == machine.STORE_UNAVAILABLE.sentence
         assert answered.json()["error"] == "temporarily_unavailable"
         assert int(answered.headers["retry-after"]) > 0
         assert (await http.get("/livez")).status_code == 200

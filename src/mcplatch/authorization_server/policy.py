@@ -13,6 +13,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 # Outside suites and offices behind one address ask dozens of times in a minute.
 REGISTRATIONS = Limit("registrations", 60, 60)
+REGISTRATIONS_ALTOGETHER = Limit("registrations", 600, 60)
 AUTHORIZATIONS = Limit("authorizations", 300, 60)
 
 
@@ -81,6 +82,7 @@ class Policy:
     private_redirect_uris: frozenset[str] = frozenset()
     most_retries: int = 10
     registrations_per_address: Limit = REGISTRATIONS
+    registrations_altogether: Limit = REGISTRATIONS_ALTOGETHER
     authorizations_per_address: Limit = AUTHORIZATIONS
 
     def resource(self, identifier: str) -> Resource | None:

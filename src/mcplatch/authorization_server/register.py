@@ -8,7 +8,7 @@ from mcplatch.authorization_server.clients.dynamic import new_client
 from mcplatch.authorization_server.clients.known import kept
 from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.house import House
-from mcplatch.authorization_server.limits import EVERYBODY, Exceeded, Limit, pay, subject_of
+from mcplatch.authorization_server.limits import EVERYBODY, Exceeded, pay, subject_of
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment
 from mcplatch.protocol.client_metadata import (
@@ -38,9 +38,6 @@ REGISTRATIONS_TOO_MANY = Reason(
     429,
 )
 
-# Outside suites and offices behind one address register dozens of clients in a minute.
-ALTOGETHER = Limit("registrations", 600, 60)
-
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -57,8 +54,6 @@ async def answer(
     house: House,
     *,
     address: str | None = None,
-    per_address: Limit | None = None,
-    altogether: Limit = ALTOGETHER,
 ) -> dict[str, object] | Refused:
     """The body of the 201 answer to a registration request, or the refusal (a 429 among them).
 
@@ -69,8 +64,10 @@ async def answer(
     metadata = parse_client_metadata(body, offer_of(house.policy))
     if isinstance(metadata, Refusal):
         return Refused(metadata.reason, detail=metadata.detail)
-    of_one = per_address or house.policy.registrations_per_address
-    asked = ((of_one, subject_of(address)), (altogether, EVERYBODY))
+    asked = (
+        (house.policy.registrations_per_address, subject_of(address)),
+        (house.policy.registrations_altogether, EVERYBODY),
+    )
 
     def work(transaction: Transaction) -> Registered | Refused:
         paid = pay(transaction, asked)

@@ -23,7 +23,7 @@ def command(file: str | None) -> None:
     from mcplatch.log import set_up
 
     config = loaded(file).config
-    set_up(config.log_format)
+    set_up(config.log_format, access=config.log_requests)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(config))
 

@@ -14,7 +14,7 @@ from mcplatch.authorization_server.house import House, open_house
 from mcplatch.authorization_server.limits import Limit
 from mcplatch.authorization_server.policy import Lifetimes, Policy, Resource, Scope
 from mcplatch.cli.outcome import Exit, Stop
-from mcplatch.config import Config
+from mcplatch.config import Config, Rate
 from mcplatch.config import Lifetimes as ConfiguredLifetimes
 from mcplatch.config import Resource as ConfiguredResource
 from mcplatch.fetch import Fetch, FetchRules
@@ -26,7 +26,7 @@ from mcplatch.store.port import SchemaNewer, StoreDown
 
 def policy_of(config: Config) -> Policy:
     """What rules may know of the configuration."""
-    registrations = config.limits.registrations_per_address
+    limits = config.limits
     return Policy(
         issuer=config.issuer,
         resources=tuple(_resource(one) for one in config.resources),
@@ -35,10 +35,14 @@ def policy_of(config: Config) -> Policy:
         dynamic_registration=config.registration.dynamic,
         client_documents=config.registration.documents,
         private_redirect_uris=frozenset(config.registration.private_use_redirects),
-        registrations_per_address=Limit(
-            "registrations", registrations.times, registrations.seconds
-        ),
+        registrations_per_address=_limit("registrations", limits.registrations_per_address),
+        registrations_altogether=_limit("registrations", limits.registrations_per_address, 10),
+        authorizations_per_address=_limit("authorizations", limits.authorizations_per_address),
     )
+
+
+def _limit(name: str, rate: Rate, fold: int = 1) -> Limit:
+    return Limit(name, rate.times * fold, rate.seconds)
 
 
 def secret_bytes(config: Config) -> bytes:

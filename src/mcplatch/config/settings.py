@@ -141,7 +141,12 @@ class Limits:
     """How much one person, one address or one connection may ask for."""
 
     registrations_per_address: Rate = setting(
-        rate, "Clients that register themselves from one address.", Rate(60, 60)
+        rate,
+        "Clients that register themselves from one address; ten times that from everywhere.",
+        Rate(60, 60),
+    )
+    authorizations_per_address: Rate = setting(
+        rate, "Authorizations that one address may start.", Rate(300, 60)
     )
     connections: int = setting(count, "Open connections; more are answered 503 and closed.", 2000)
     head_seconds: int = setting(duration, "How long a request's head may take to arrive.", 10)
@@ -170,6 +175,9 @@ class Config:
         texts, "Addresses whose X-Forwarded-For is believed.", ()
     )
     log_format: str = setting(one_of("console", "json"), "For people or for programs.", "console")
+    log_requests: bool = setting(
+        switch, "A line for every request; what matters is in the audit table anyway.", False
+    )
     lifetimes: Lifetimes = section(Lifetimes, "How long things last.")
     registration: Registration = section(Registration, "How clients become known.")
     limits: Limits = section(Limits, "How much may be asked for.")
