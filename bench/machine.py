@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
 START_SECONDS = 30.0
 
 
@@ -71,7 +72,7 @@ class Server:
 def start(name: str, command: list[str], port: int, log: Path, **environ: str) -> Server:
     """Start `command` on the servers' core and wait until it listens on `port`."""
     core, _ = cores()
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *_site_packages()])
+    path = os.pathsep.join([str(ROOT), str(SRC), *_site_packages()])
     given = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | environ
     began = time.monotonic()
     with log.open("wb") as written:
