@@ -67,25 +67,24 @@ class EdgeProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as wrong:
             self._unreadable(wrong)
         else:
-            self._received(len(data) if was_in_head and self.in_head else 0)
+            if was_in_head and self.in_head and not self._has_room(len(data)):
+                return
+            if self.deadline is None and not self.deaf:
+                self._expect_the_rest()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.in_head, self.head_bytes = True, 0
-        if self.deadline is None and not self.deaf:
-            self._expect(self.limits.head_seconds)
 
     def on_headers_complete(self) -> None:
         if self.deaf:
             return
         has_body = self._has_one_meaning()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if not self._received(size):
+        if not self._has_room(size):
             return
         self._no_deadline()
         self.in_head, self.in_body = False, has_body
-        if has_body:
-            self._expect(self.limits.body_seconds)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -137,15 +136,20 @@ class EdgeProtocol(HttpToolsProtocol):
             raise Refused("HTTP/1.0 has no transfer-encoding")
         return coding is not None or length not in (None, b"0")
 
-    def _received(self, head_bytes: int) -> bool:
-        """Counts what came; whether there is still something to do."""
+    def _has_room(self, head_bytes: int) -> bool:
+        """Counts what came of a head; whether it is still small enough."""
         self.head_bytes += head_bytes
         if self.head_bytes > self.limits.head_bytes:
             self.refuse(431, "The head of the request is too large.")
             return False
-        if self.deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect(self.limits.head_seconds)  # stray line ends do not keep a connection
         return True
+
+    def _expect_the_rest(self) -> None:
+        """Sets a deadline for what did not come yet: most requests come whole and need none."""
+        if self.in_body:
+            self._expect(self.limits.body_seconds)
+        elif self.in_head or self.cycle is None or self.cycle.response_complete:
+            self._expect(self.limits.head_seconds)  # stray line ends do not keep a connection
 
     def _expect(self, seconds: float) -> None:
         self._no_deadline()
