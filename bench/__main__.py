@@ -12,14 +12,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
-from rich.markdown import Markdown
+from rich.table import Table
 
 from bench import guard, ours, peers
 from bench.machine import ROOT, cores, interpreter
 from bench.operations import Bed, one_round, ready
 from bench.peers import CONCURRENCY
-from bench.report import WARM_UP, Column, column, markdown, misses
+from bench.report import (
+    WARM_UP,
+    Column,
+    column,
+    guards_table,
+    markdown,
+    misses,
+    servers_table,
+)
 
 PAGE = ROOT / "docs" / "reference" / "performance.md"
 RESULTS = ROOT / "bench" / "results"
@@ -48,7 +57,7 @@ def main() -> int:
             raise
     about = _about(asked, time.monotonic() - began)
     text = markdown(columns, added, about)
-    console.print(Markdown(text))
+    _show(console, about, columns, added)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / time.strftime("%Y-%m-%dT%H%M%S.md")).write_text(text)
     if asked.page:
@@ -56,6 +65,22 @@ def main() -> int:
         PAGE.write_text(text)
         console.print(f"written to {PAGE.relative_to(ROOT)}")
     return 1 if misses(columns, added) else 0
+
+
+def _show(
+    console: Console, about: list[str], columns: list[Column], added: list[guard.Added]
+) -> None:
+    console.print("\n".join(about), style="dim")
+    tables = [servers_table(columns)] if columns else []
+    for rows in [*tables, guards_table(added)] if added else tables:
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for number, name in enumerate(rows[0]):
+            table.add_column(name, justify="left" if number == 0 else "right")
+        for row in rows[1:]:
+            table.add_row(*row)
+        console.print(table)
+    for missed in misses(columns, added):
+        console.print(f"[red]missed[/]  {missed}")
 
 
 def _arguments() -> argparse.Namespace:

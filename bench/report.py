@@ -8,8 +8,11 @@ from statistics import median
 from bench.guard import Added
 from bench.peers import FASTMCP, OIDC, OURS
 
-GUARD_MUST = (0.060, 0.200)
 WARM_UP = 3
+# Milliseconds that a guard may add on the machine the aims were set on, where an unprotected call
+# to the official SDK costs QUIET_CALL; a slower or busier machine is allowed as much more.
+GUARD_MUST = (0.060, 0.200)
+QUIET_CALL = 0.30
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,10 @@ def markdown(columns: list[Column], added: list[Added], about: list[str]) -> str
     lines = ["# Performance", "", *about, ""]
     if columns:
         lines += ["## Authorization servers: CPU milliseconds an operation", ""]
-        lines += _servers(columns)
+        lines += _lines(servers_table(columns))
     if added:
         lines += ["", "## Protecting an MCP `tools/call`: CPU milliseconds a call", ""]
-        lines += _guards(added)
+        lines += _lines(guards_table(added))
     missed = misses(columns, added)
     if missed:
         lines += ["", "## Missed", "", *[f"- {one}" for one in missed]]
@@ -75,46 +78,64 @@ def misses(columns: list[Column], added: list[Added]) -> list[str]:
         if ratio is not None and ratio > aim.must:
             missed.append(f"{operation}: {ratio:.2f}× {OIDC}, at most {aim.must}×")
     for one in added:
-        for label, value, most in zip(
-            ("seen before", "first seen"),
-            (one.seen_before, one.first_seen),
-            GUARD_MUST,
-            strict=True,
-        ):
-            if OURS in one.name and value > most:
-                missed.append(
-                    f"guard, token {label}: {value * 1000:.0f} µs, at most {most * 1000:.0f}"
-                )
+        if OURS in one.name:
+            missed += _guard_misses(one)
     return missed
 
 
-def _servers(columns: list[Column]) -> list[str]:
+def _guard_misses(one: Added) -> list[str]:
+    said = zip(("seen before", "first seen"), (one.seen_before, one.first_seen), strict=True)
+    return [
+        f"guard, token {label}: {value * 1000:.0f} µs, at most {most * 1000:.0f} here"
+        for (label, value), most in zip(said, _allowed(one.plain), strict=True)
+        if value > most
+    ]
+
+
+def _allowed(plain: float) -> list[float]:
+    """What the guard may add where an unprotected call costs `plain` milliseconds."""
+    slower = max(1.0, plain / QUIET_CALL)
+    return [most * slower for most in GUARD_MUST]
+
+
+def servers_table(columns: list[Column]) -> list[list[str]]:
+    """Heading and rows: operations, milliseconds a server, our ratios and what they must be."""
     ours, node, fast = _named(columns, OURS), _named(columns, OIDC), _named(columns, FASTMCP)
-    head = ["operation", *[f"{one.name} ({one.keeps})" for one in columns]]
-    if ours:
-        head += [f"÷ {OIDC}", "must / aim", f"÷ {FASTMCP}"]
-    rows = [head, ["---"] * len(head)]
+    compared = ours is not None and len(columns) > 1
+    head = ["CPU ms", *[one.name.removeprefix("npm ") for one in columns]]
+    kept = ["", *[one.keeps for one in columns]]
+    if compared:
+        head += ["÷ oidc-provider", "must, aim", "÷ fastmcp"]
+        kept += ["", "", ""]
+    rows = [head, kept]
     for operation, aim in AIMS.items():
         row = [operation, *[_number(one.medians.get(operation)) for one in columns]]
-        if ours:
+        if compared:
             ratio = _ratio(ours, node, operation)
             mark = "" if ratio is None else (" ✓" if ratio <= aim.must else " ✗")
-            row += [_times(ratio) + mark, f"{aim.must} / {aim.hope}"]
+            row += [_times(ratio) + mark, f"{aim.must}, {aim.hope}"]
             row.append(_times(_ratio(ours, fast, operation)))
         rows.append(row)
     rest = [""] * (len(head) - len(columns) - 1)
-    rows.append(["start to listening, s", *[f"{one.ready_after:.2f}" for one in columns], *rest])
-    rows.append(["memory after, MiB", *[f"{one.memory_mib:.0f}" for one in columns], *rest])
-    return ["| " + " | ".join(row) + " |" for row in rows]
+    rows.append(["start, s", *[f"{one.ready_after:.2f}" for one in columns], *rest])
+    rows.append(["memory, MiB", *[f"{one.memory_mib:.0f}" for one in columns], *rest])
+    return rows
 
 
-def _guards(added: list[Added]) -> list[str]:
-    rows = [["server", "unprotected", "+ token seen before", "+ token first seen"], ["---"] * 4]
+def guards_table(added: list[Added]) -> list[list[str]]:
+    """Heading and rows: what protection adds, and what ours may add on a machine like this."""
+    rows = [["CPU ms a call", "unprotected", "+ token seen before", "+ token first seen"]]
     for one in added:
         cells = (one.plain, one.seen_before, one.first_seen)
         rows.append([one.name, *[f"{value:.3f}" for value in cells]])
-    rows.append(["must", "", f"{GUARD_MUST[0]:.3f}", f"{GUARD_MUST[1]:.3f}"])
-    return ["| " + " | ".join(row) + " |" for row in rows]
+        if OURS in one.name:
+            rows.append(["at most", "", *[f"{most:.3f}" for most in _allowed(one.plain)]])
+    return rows
+
+
+def _lines(table: list[list[str]]) -> list[str]:
+    written = [table[0], ["---"] * len(table[0]), *table[1:]]
+    return ["| " + " | ".join(row) + " |" for row in written]
 
 
 def _named(columns: list[Column], name: str) -> Column | None:
