@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.stack import Target, demonstration, resource_metadata
+from tests.outside.stack import PASSWORD, USERNAME, Target, demonstration, resource_metadata
 from tests.outside.toolbox import install, surroundings
 
 People = Callable[..., dict[str, str]]
@@ -40,13 +40,17 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.fixture
-def person(target: Target, tmp_path: Path) -> Callable[..., dict[str, str]]:
+def person(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Makes the environment of one more person: an empty home and a browser that signs in."""
+    if "OUTSIDE_RESOURCE" in os.environ:
+        names = os.environ["OUTSIDE_USERNAME"], os.environ["OUTSIDE_PASSWORD"]
+    else:
+        names = USERNAME, PASSWORD
+    who = {"FORM_BROWSER_USERNAME": names[0], "FORM_BROWSER_PASSWORD": names[1]}
 
     def make(**more: str) -> dict[str, str]:
         home = tmp_path / f"home{next(_numbers)}"
         home.mkdir()
-        who = {"FORM_BROWSER_USERNAME": target.username, "FORM_BROWSER_PASSWORD": target.password}
         return surroundings(home, **who, **more)
 
     return make

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.outside.form_browser import Person
-from tests.outside.stack import Program, script, server_environment
+from tests.outside.stack import PASSWORD, USERNAME, Program, script, server_environment
 from tests.outside.toolbox import unused_port
 
 SECRET = "a secret of the resource server"
-PERSON = Person("ann", "correct horse battery staple")
+PERSON = Person(USERNAME, PASSWORD)
 CONFIG = """
 issuer = "{issuer}"
 secret_key_file = "{folder}/secret.key"
@@ -30,7 +30,13 @@ introspection_secret_file = "{folder}/introspection.secret"
 
 [resource.scopes.user]
 description = "use the tools"
-tools = ["get_time"]
+tools = ["get_time", "calculator", "get_weather"]
+
+[resource.scopes.admin]
+description = "administer"
+group = "change"
+ticked = false
+tools = ["admin-action"]
 {more}
 """
 

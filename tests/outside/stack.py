@@ -19,6 +19,8 @@ from urllib.request import urlopen
 
 from tests.outside.toolbox import unused_port
 
+USERNAME, PASSWORD = "outside", "a password only for this run"
+ACCOUNT = {"MCP_DEMO_USERNAME": USERNAME, "MCP_DEMO_PASSWORD": PASSWORD}
 SECONDS_TO_START = 30.0
 SECONDS_TO_STOP = 10.0
 SECONDS_TO_MEET = 1.5  # the authorization server looks once a second for resource servers
@@ -104,7 +106,7 @@ class Target:
     issuer: str
     username: str
     password: str
-    programs: tuple[Program, ...] = ()
+    programs: tuple[Program, ...] = field(default=(), repr=False)
 
 
 def get_json(url: str) -> Any:
@@ -126,18 +128,18 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def demonstration(folder: Path) -> Iterator[Target]:
+def demonstration(folder: Path, transport: str = "streamable-http") -> Iterator[Target]:
     """Run the demonstration's authorization server and MCP server on free ports."""
     issuer_port, resource_port = unused_port(), unused_port()
     issuer, origin = f"http://localhost:{issuer_port}", f"http://localhost:{resource_port}"
-    name, password = "outside", "a password only for this run"
-    env = server_environment(folder, MCP_DEMO_USERNAME=name, MCP_DEMO_PASSWORD=password)
+    path = "/sse" if transport == "sse" else "/mcp"
+    env = server_environment(folder, **ACCOUNT)
     issuing = Program(
         "authorization server",
         [
             script("mcp-simple-auth-as"),
             f"--port={issuer_port}",
-            f"--resource={origin}/mcp",
+            f"--resource={origin}{path}",
         ],
         env,
         f"{issuer}/.well-known/oauth-authorization-server",
@@ -149,15 +151,31 @@ def demonstration(folder: Path) -> Iterator[Target]:
             script("mcp-simple-auth-rs"),
             f"--port={resource_port}",
             f"--auth-server={issuer}",
-            "--transport=streamable-http",
+            f"--transport={transport}",
         ],
         env,
-        f"{origin}/.well-known/oauth-protected-resource/mcp",
+        f"{origin}/.well-known/oauth-protected-resource{path}",
         folder / "resource-server.log",
     )
     with running(issuing, serving):
         time.sleep(SECONDS_TO_MEET)
-        yield Target(f"{origin}/mcp", issuer, name, password, (issuing, serving))
+        yield Target(f"{origin}{path}", issuer, USERNAME, PASSWORD, (issuing, serving))
+
+
+@contextmanager
+def combined(folder: Path) -> Iterator[Target]:
+    """Run the demonstration's server of 2025-03-26: authorization and MCP at one address."""
+    port = unused_port()
+    origin = f"http://localhost:{port}"
+    program = Program(
+        "legacy server",
+        [script("mcp-simple-auth-legacy"), f"--port={port}"],
+        server_environment(folder, **ACCOUNT),
+        f"{origin}/.well-known/oauth-authorization-server",
+        folder / "legacy.log",
+    )
+    with running(program):
+        yield Target(f"{origin}/mcp", origin, USERNAME, PASSWORD, (program,))
 
 
 def script(name: str) -> str:

@@ -17,8 +17,10 @@ Env = Callable[..., dict[str, str]]
 
 def failed_steps(ran: Ran) -> list[dict[str, object]]:
     steps = [json.loads(line) for line in ran.out.splitlines()]
+    failed = [step for step in steps if not step["ok"]]
     assert steps, ran
-    return [step for step in steps if not step["ok"]]
+    assert ran.code == (1 if failed else 0), f"did not reach its end:\n{ran.out}\n{ran.err}"
+    return failed
 
 
 @pytest.mark.requirement(

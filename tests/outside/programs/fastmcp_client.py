@@ -16,6 +16,9 @@ async def main(url: str, calls: list[str]) -> None:
     async with Client(url, auth=oauth) as client:
         tools = sorted(tool.name for tool in await client.list_tools())
         for name in calls:
+            if name.startswith("wait:"):
+                await asyncio.sleep(float(name[5:]))
+                continue
             result = await client.call_tool(name, {})
             texts.append(getattr(result.content[0], "text", ""))
     tokens = oauth.context.current_tokens

@@ -66,6 +66,9 @@ async def main(url: str, mode: str, calls: list[str]) -> None:
     ):
         tools = sorted(tool.name for tool in (await client.list_tools()).tools)
         for name in calls:
+            if name.startswith("wait:"):
+                await asyncio.sleep(float(name[5:]))
+                continue
             result = await client.call_tool(name, {})
             texts.append(getattr(result.content[0], "text", ""))
     assert memory.tokens is not None
