@@ -104,8 +104,8 @@ def _chosen(asked: argparse.Namespace, console: Console) -> list[peers.Peer]:
         console.print("[yellow]no oidc-provider: run npm ci in tests/outside, or set BENCH_NPM")
     else:
         chosen.append(peers.oidc_provider(modules))
-    chosen.append(peers.python_peer(peers.FASTMCP, "fastmcp_memory"))
-    chosen.append(peers.python_peer(peers.EXAMPLE, "mcp_example", refreshes=False))
+    chosen.append(peers.python_peer(peers.FASTMCP, "fastmcp", "fastmcp_memory"))
+    chosen.append(peers.python_peer(peers.EXAMPLE, "mcp", "mcp_example", refreshes=False))
     return chosen
 
 
@@ -137,9 +137,7 @@ async def _guards(asked: argparse.Namespace, logs: Path, console: Console) -> li
 
 def _column(bed: Bed) -> Column:
     server = bed.server
-    return column(
-        bed.peer.name, bed.peer.keeps, server.ready_after, server.memory_mib(), bed.samples
-    )
+    return column(bed.peer, server.ready_after, server.memory_mib(), bed.samples)
 
 
 def _about(asked: argparse.Namespace, seconds: float) -> list[str]:

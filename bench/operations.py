@@ -184,7 +184,7 @@ async def one_round(bed: Bed, count: int) -> None:
         await bed.timed("JWKS", [bed.paths["jwks_uri"]] * (2 * count), bed.fetch)
     clients = await bed.timed("register", range(count), bed.register)
     await _sign_in(bed, clients[0])
-    flown = await bed.timed("whole flow, signed in", clients, bed.flow)
+    flown = await bed.timed("signed-in flow", clients, bed.flow)
     ready = await bed.spread(clients, bed.authorize)
     held = await bed.timed("code exchange", ready, bed.exchange)
     if "introspection_endpoint" in bed.paths or not bed.peer.refreshes:

@@ -21,6 +21,7 @@ RESOURCE = "http://localhost:8001/mcp"
 SECRET = secrets.token_urlsafe(32)
 PASSWORD = "the password of the bench"
 
+# Limits as wide as this are counted as ever, but a load from one address does not meet them.
 CONFIGURATION = """
 issuer = "http://localhost:{port}"
 listen = "127.0.0.1:{port}"
@@ -46,7 +47,8 @@ baseline = true
 def authorization_server() -> Peer:
     """`mcplatch serve` on a new SQLite database, durable as it is by default."""
     return Peer(
-        f"{OURS} {__version__}",
+        OURS,
+        __version__,
         "SQLite, FULL",
         _launch,
         resource=RESOURCE,
@@ -65,7 +67,7 @@ def _launch(logs: Path) -> Server:
     file.write_text(CONFIGURATION.format(port=port, folder=folder, resource=RESOURCE))
     with ThreadPoolExecutor(1) as apart:
         apart.submit(asyncio.run, _add_people(f"sqlite:///{folder}/bench.db")).result()
-    command = [interpreter(), "-m", "bench.servers.mcplatch_serve", "serve", "--config", str(file)]
+    command = [interpreter(), "-m", "mcplatch", "serve", "--config", str(file)]
     return start(OURS, command, port, logs / f"{OURS}.log")
 
 

@@ -7,11 +7,12 @@ import os
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.machine import ROOT, Server, free_port, interpreter, start
 
-OIDC = "npm oidc-provider"
+OIDC = "oidc-provider"
 FASTMCP = "fastmcp"
 EXAMPLE = "mcp example"
 OURS = "mcplatch"
@@ -28,6 +29,7 @@ class Peer:
     """
 
     name: str
+    version: str
     keeps: str
     launch: Callable[[Path], Server]
     discovery: str = METADATA
@@ -79,7 +81,8 @@ def oidc_provider(modules: Path) -> Peer:
         )
 
     return Peer(
-        f"{OIDC} {version_of(modules, 'oidc-provider')}",
+        OIDC,
+        version_of(modules, "oidc-provider"),
         "memory",
         launch,
         discovery="/.well-known/openid-configuration",
@@ -89,10 +92,10 @@ def oidc_provider(modules: Path) -> Peer:
     )
 
 
-def python_peer(name: str, module: str, *, refreshes: bool = True) -> Peer:
+def python_peer(name: str, package: str, module: str, *, refreshes: bool = True) -> Peer:
     def launch(logs: Path) -> Server:
         port = free_port()
         command = [interpreter(), "-m", f"bench.servers.{module}"]
         return start(name, command, port, logs / f"{module}.log", BENCH_PORT=str(port))
 
-    return Peer(name, "memory", launch, refreshes=refreshes)
+    return Peer(name, version(package), "memory", launch, refreshes=refreshes)
