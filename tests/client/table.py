@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from mcplatch.client.errors import LatchError, Unreachable
 from mcplatch.client.register import Registration
-from mcplatch.client.sign_in import Senses
+from mcplatch.client.senses import Senses
 from mcplatch.client.talk import Get, Listen, Post, Reply, Request, Talk, Visit
 
 T = TypeVar("T")

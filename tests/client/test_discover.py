@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcplatch.client.discover import Found, bearer_challenge, discover, knock
+from mcplatch.client.discover import Found, discover, knock, token_challenge
 from mcplatch.client.errors import LatchError, ServerFault, Unreachable, Untrusted
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Reply
@@ -59,9 +59,9 @@ def refused(replies: dict[str, Answer], **how: object) -> LatchError:
         ["Bearer", 'Bearer resource_metadata="https://x/prm", scope="a"'],
     ],
 )
-def test_the_bearer_challenge_is_found_among_all(headers: list[str]) -> None:
+def test_the_token_challenge_is_found_among_all(headers: list[str]) -> None:
     reply = Reply("", 401, tuple(("www-authenticate", value) for value in headers))
-    challenge = bearer_challenge(reply)
+    challenge = token_challenge(reply)
     assert challenge is not None
     assert challenge.get("resource_metadata") == "https://x/prm"
     assert challenge.get("scope") == "a"

@@ -20,6 +20,7 @@ from mcplatch.client.register import Memory, Registration
 from mcplatch.client.sign_in import Hint, ask_server, hint_of, sign_in, with_more_scope
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Listen, Post, Reply, Visit
+from mcplatch.protocol.challenge import Challenge
 from mcplatch.protocol.pkce import challenge_of
 from tests.client.table import (
     ISSUER,
@@ -375,9 +376,12 @@ def test_a_server_is_asked_how_to_sign_in() -> None:
 
 
 def test_a_malformed_scope_is_no_hint() -> None:
-    assert hint_of(None, "a\x1b b") == Hint()
-    assert hint_of(None, "") == Hint()
-    assert hint_of("u", "a b") == Hint("u", ("a", "b"))
+    assert hint_of(None) == Hint()
+    assert hint_of(Challenge("Bearer", {"scope": "a\x1b b"})) == Hint()
+    assert hint_of(Challenge("bearer", {"scope": ""})) == Hint()
+    both = {"resource_metadata": "u", "scope": "a b"}
+    assert hint_of(Challenge("Bearer", both)) == Hint("u", ("a", "b"))
+    assert hint_of(Challenge("DPoP", both)) == Hint("u", ("a", "b"), dpop=True)
 
 
 def test_more_scope_is_a_union_in_order() -> None:

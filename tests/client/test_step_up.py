@@ -16,6 +16,7 @@ from mcplatch.client.step_up import (
     StepUp,
     Tried,
     UseStored,
+    WithNonce,
     next_move,
 )
 from mcplatch.protocol.challenge import parse_challenges
@@ -25,6 +26,7 @@ OLD = HELD
 NEW = replace(HELD, access_token="at-9")
 BARE = replace(HELD, refresh_token=None)
 INVALID = 'Bearer error="invalid_token", scope="a c"'
+NONCE = 'DPoP error="use_dpop_nonce"'
 MORE = 'Bearer error="insufficient_scope", scope="b c"'
 
 TABLE: list[tuple[str, int, str, Credential | None, Credential | None, tuple[type, ...], Move]] = [
@@ -40,6 +42,8 @@ TABLE: list[tuple[str, int, str, Credential | None, Credential | None, tuple[typ
     ("the grant is gone", 401, INVALID, None, None, (Refresh,), SignIn(("a", "c"))),
     ("a person once only", 401, INVALID, OLD, OLD, (SignIn,), GiveUp("")),
     ("nor after a step-up", 401, INVALID, OLD, OLD, (StepUp,), GiveUp("")),
+    ("the nonce is asked for", 401, NONCE, OLD, OLD, (), WithNonce()),
+    ("again and again", 401, NONCE, OLD, OLD, (WithNonce,), Refresh()),
     ("more is needed", 403, MORE, OLD, OLD, (), StepUp(("c",), ("a", "b", "c"))),
     ("401 that says so", 401, MORE, OLD, OLD, (), StepUp(("c",), ("a", "b", "c"))),
     ("403 of another kind", 403, "Bearer", OLD, OLD, (), PassOn()),
@@ -92,7 +96,7 @@ def test_the_next_move(
 
 @pytest.mark.requirement("CL-56")
 @pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("header", ["", "Bearer", INVALID, MORE])
+@pytest.mark.parametrize("header", ["", "Bearer", INVALID, NONCE, MORE])
 @pytest.mark.parametrize("granting", [True, False])
 def test_no_server_keeps_it_going(status: int, header: str, granting: bool) -> None:
     """Whatever it answers, and whatever each move brings, the moves end."""

@@ -11,7 +11,18 @@ from mcplatch.client.errors import Denied, LatchError, ServerFault, Unreachable,
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.talk import Reply
 from mcplatch.client.tokens import GrantGone, refresh, revoke
-from tests.client.table import ISSUER, SERVER, Answer, Play, as_json, down, in_turn, play, tokens
+from tests.client.table import (
+    ISSUER,
+    SERVER,
+    Answer,
+    Play,
+    as_json,
+    down,
+    in_turn,
+    play,
+    still,
+    tokens,
+)
 
 TOKEN, REVOKE = f"{ISSUER}/token", f"{ISSUER}/revoke"
 HELD = Credential(
@@ -35,7 +46,7 @@ HELD = Credential(
 
 
 def refreshed(answer: Answer, seen: Play | None = None, **held: object) -> Credential | GrantGone:
-    talk = refresh(replace(HELD, **held), now=1000)  # type: ignore[arg-type]
+    talk = refresh(replace(HELD, **held), still(1000))  # type: ignore[arg-type]
     return play(talk, {TOKEN: answer}, seen or Play())
 
 

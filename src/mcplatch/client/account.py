@@ -18,7 +18,8 @@ from mcplatch.client.drive import Nobody, Person, drive
 from mcplatch.client.errors import Denied, LatchError, ServerFault
 from mcplatch.client.http import OpenClient, open_client
 from mcplatch.client.lock import holding
-from mcplatch.client.sign_in import Hint, Senses, ask_server, sign_in, with_more_scope
+from mcplatch.client.senses import Senses
+from mcplatch.client.sign_in import Hint, ask_server, sign_in, with_more_scope
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.client.tokens import GrantGone, refresh, revoke
 from mcplatch.client.wallet import DEFAULT_ACCOUNT, Wallet
@@ -54,7 +55,7 @@ class Account:
         self.person = person
         self.name = name
         self.program = program
-        self._senses = senses or Senses()
+        self.senses = senses or Senses()
         self._open_http = open_http
         self._held: Credential | None = None
         self._version: tuple[int, int] | None = None
@@ -72,7 +73,7 @@ class Account:
         Raises `Unreachable` when it has ended and cannot be renewed just now.
         """
         held = self.stored()
-        if held is None or held.is_fresh(self._senses.clock()) or held.refresh_token is None:
+        if held is None or held.is_fresh(self.senses.clock()) or held.refresh_token is None:
             return held
         try:
             return await self.renew(held)
@@ -81,7 +82,7 @@ class Account:
             return held
         except LatchError:
             # Trouble at the authorization server is no reason to stop while the token still lives.
-            if held.expires_at is not None and held.expires_at > self._senses.clock():
+            if held.expires_at is not None and held.expires_at > self.senses.clock():
                 return held
             raise
 
@@ -164,7 +165,7 @@ class Account:
             return None
         if stored.access_token != seen.access_token:
             return stored
-        talk = refresh(stored, now=self._senses.clock())
+        talk = refresh(stored, self.senses)
         renewed = await drive(talk, Nobody(), open_http=self._open_http)
         if isinstance(renewed, GrantGone):
             # Somebody may have written without the lock: look once more before anything is dropped.
@@ -187,10 +188,10 @@ class Account:
             from mcplatch.client.program import sign_in_as_program
 
             talk = sign_in_as_program(
-                request, hint or Hint(), self.program, self._senses, account=self.name
+                request, hint or Hint(), self.program, self.senses, account=self.name
             )
         else:
-            talk = sign_in(request, hint, self.wallet, self._senses, held=held, account=self.name)
+            talk = sign_in(request, hint, self.wallet, self.senses, held=held, account=self.name)
         return await drive(talk, self.person, open_http=self._open_http)
 
     def _hold(self, credential: Credential | None) -> None:

@@ -12,11 +12,12 @@ import httpx2
 
 from mcplatch.client.account import Account
 from mcplatch.client.credential import Credential
-from mcplatch.client.discover import bearer_challenge
+from mcplatch.client.discover import token_challenge
 from mcplatch.client.drive import Nobody, Person, in_a_thread
 from mcplatch.client.errors import Denied, LatchError, ServerFault, SignInNeeded, sign_in_command
 from mcplatch.client.http import OpenClient, open_client
-from mcplatch.client.sign_in import Hint, Senses, hint_of
+from mcplatch.client.senses import Senses
+from mcplatch.client.sign_in import Hint, hint_of
 from mcplatch.client.sign_in_request import SignInRequest, origin_of
 from mcplatch.client.step_up import (
     MOST_ATTEMPTS,
@@ -27,6 +28,7 @@ from mcplatch.client.step_up import (
     SignIn,
     StepUp,
     Tried,
+    WithNonce,
     next_move,
 )
 from mcplatch.client.talk import Reply
@@ -79,6 +81,7 @@ class LatchAuth(httpx2.Auth):
         self._on_step_up = on_step_up
         self._raises = raises
         self._origin = origin_of(request.server_url)
+        self._nonce: str | None = None
         self._step_ups: dict[tuple[str, ...], int] = {}
 
     async def async_auth_flow(
@@ -90,8 +93,9 @@ class LatchAuth(httpx2.Auth):
             return
         sent, tried = await self.account.ready(), Tried()
         while True:
-            _attach(request, sent)
+            self._attach(request, sent)
             response = yield request
+            self._keep_nonce(response)
             move = self._move(response, sent, tried)
             if isinstance(move, PassOn):
                 return
@@ -113,8 +117,9 @@ class LatchAuth(httpx2.Auth):
             return
         sent, tried = in_a_thread(self.account.ready), Tried()
         while True:
-            _attach(request, sent)
+            self._attach(request, sent)
             response = yield request
+            self._keep_nonce(response)
             move = self._move(response, sent, tried)
             if isinstance(move, PassOn):
                 return
@@ -142,11 +147,9 @@ class LatchAuth(httpx2.Auth):
     async def _make(
         self, move: Move, response: httpx2.Response, sent: Credential | None
     ) -> Credential | None:
-        challenge = _challenge_of(response)
-        hint = hint_of(
-            challenge.get("resource_metadata") if challenge else None,
-            challenge.get("scope") if challenge else None,
-        )
+        hint = hint_of(_challenge_of(response))
+        if isinstance(move, WithNonce):
+            return sent
         if isinstance(move, Refresh) and sent is not None:
             return await self._renew(sent, hint)
         if isinstance(move, SignIn):
@@ -194,6 +197,23 @@ class LatchAuth(httpx2.Auth):
         self._step_ups[move.missing] = asked + 1
         return await self.account.sign_in(hint, move.scope, seen=sent)
 
+    def _attach(self, request: httpx2.Request, credential: Credential | None) -> None:
+        request.headers.pop("authorization", None)
+        request.headers.pop("dpop", None)
+        if credential is None:
+            return
+        prover = credential.prover(self.account.senses)
+        scheme, token = ("Bearer" if prover is None else "DPoP"), credential.access_token
+        request.headers["authorization"] = f"{scheme} {token}"
+        if prover is not None:
+            request.headers["dpop"] = prover.proof(
+                request.method, str(request.url), nonce=self._nonce, token=token
+            )
+
+    def _keep_nonce(self, response: httpx2.Response) -> None:
+        if self._is_ours(response.request.url) and "dpop-nonce" in response.headers:
+            self._nonce = response.headers["dpop-nonce"]
+
     def _is_ours(self, url: httpx2.URL) -> bool:
         """Whether the token may go to `url`: the server's own origin, nowhere else (CL-50)."""
         return origin_of(str(url)) == self._origin
@@ -209,16 +229,9 @@ def _person_for(interactive: bool, person: Person | None) -> Person:
     return LoopbackPerson()
 
 
-def _attach(request: httpx2.Request, credential: Credential | None) -> None:
-    if credential is None:
-        request.headers.pop("authorization", None)
-    else:
-        request.headers["authorization"] = f"Bearer {credential.access_token}"
-
-
 def _challenge_of(response: httpx2.Response) -> Challenge | None:
     headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-    return bearer_challenge(Reply(str(response.request.url), response.status_code, headers))
+    return token_challenge(Reply(str(response.request.url), response.status_code, headers))
 
 
 async def _ask(question: StepUpQuestion, move: StepUp) -> bool:

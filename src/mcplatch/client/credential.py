@@ -8,7 +8,9 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from mcplatch.client.dpop import Prover
 from mcplatch.client.register import Registration
+from mcplatch.client.senses import Senses
 from mcplatch.client.sign_in_request import SignInRequest
 from mcplatch.protocol.token_response import TokenAnswer
 
@@ -24,6 +26,7 @@ class Credential:
     expires_at: seconds since the epoch; None means unknown: use it until it is refused (CL-52).
     obtained_at: when the access token came; sign_in_at: when the person last said yes.
     request: how the person signed in, so that they need not say it again to sign in anew.
+    dpop_key: the private key (PEM) the tokens are bound to, None for bearer tokens (RFC 9449).
     """
 
     server_url: str
@@ -42,6 +45,7 @@ class Credential:
     obtained_at: int
     sign_in_at: int
     request: SignInRequest
+    dpop_key: str | None = None
 
     def __repr__(self) -> str:
         return f"Credential({self.server_url!r}, {self.account!r}, issuer={self.issuer!r})"
@@ -55,6 +59,10 @@ class Credential:
             "given",
             client_secret=self.client_secret,
         )
+
+    def prover(self, senses: Senses) -> Prover | None:
+        """The means to prove possession of the key the tokens are bound to; None: they are not."""
+        return None if self.dpop_key is None else Prover(self.dpop_key, senses)
 
     def is_fresh(self, now: int) -> bool:
         """Whether the access token may still be sent."""
@@ -91,14 +99,15 @@ def to_json(credential: Credential) -> bytes:
 
 def from_json(stored: bytes) -> Credential:
     """Reads the stored form. Raises `ValueError` when it is not one."""
-    document: dict[str, Any] = json.loads(stored)
+    document: Any = json.loads(stored)
     try:
-        values = {field.name: document[field.name] for field in fields(Credential)}
+        known = [field.name for field in fields(Credential) if field.name in document]
+        values = {name: document[name] for name in known}
         values["scope"] = tuple(values["scope"])
         values["request"] = _request(values["request"])
+        return Credential(**values)
     except (KeyError, TypeError) as missing:
         raise ValueError("not a stored credential") from missing
-    return Credential(**values)
 
 
 def _request(stored: dict[str, Any]) -> SignInRequest:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mcplatch.client.dpop import Prover
 from mcplatch.client.errors import NoSignInNeeded, ServerFault, Unreachable, Untrusted
 from mcplatch.client.sign_in_request import SERVER_ADDRESS, SignInRequest, checked_url, origin_of
 from mcplatch.client.talk import JSON, Get, Post, Reply, Talk
@@ -35,6 +36,8 @@ class Found:
 
     resource: the value of the `resource` parameter, or None where it must not be sent.
     fixed_endpoints: the server publishes no metadata at all, as in the MCP revision of 2025-03-26.
+    dpop_required: the resource takes only tokens bound to a key; prover: that key, once there is
+    one.
     """
 
     server_url: str
@@ -42,6 +45,8 @@ class Found:
     metadata: ServerMetadata
     scopes_supported: tuple[str, ...] = ()
     fixed_endpoints: bool = False
+    dpop_required: bool = False
+    prover: Prover | None = None
 
 
 def knock(server_url: str) -> Talk[Reply]:
@@ -56,15 +61,19 @@ def knock(server_url: str) -> Talk[Reply]:
     return (yield Post(server_url, PING, content_type=JSON, accept=accept, head_only=True))
 
 
-def bearer_challenge(reply: Reply) -> Challenge | None:
-    """The Bearer challenge of a 401 or 403, wherever it stands among the others (CL-1)."""
+def token_challenge(reply: Reply) -> Challenge | None:
+    """The challenge of a 401 or 403 that asks for a token, wherever it stands among the others.
+
+    Bearer before DPoP where both are offered, and one that names the metadata before one that does
+    not (CL-1).
+    """
     found = [
         challenge
         for challenge in parse_challenges(reply.all("www-authenticate"))
-        if challenge.is_bearer()
+        if challenge.scheme.lower() in ("bearer", "dpop")
     ]
-    helpful = [challenge for challenge in found if challenge.get("resource_metadata")]
-    return next(iter(helpful or found), None)
+    found.sort(key=lambda one: (not one.get("resource_metadata"), not one.is_bearer()))
+    return next(iter(found), None)
 
 
 def discover(
@@ -94,6 +103,7 @@ def discover(
         resource.resource if request.send_resource else None,
         metadata,
         resource.scopes_supported,
+        dpop_required=resource.dpop_bound_access_tokens_required,
     )
 
 

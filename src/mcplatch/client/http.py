@@ -75,6 +75,8 @@ def _headers(request: Get | Post) -> dict[str, str]:
         headers["content-type"] = request.content_type
         if request.authorization is not None:
             headers["authorization"] = request.authorization
+        if request.dpop is not None:
+            headers["dpop"] = request.dpop
     return headers
 
 

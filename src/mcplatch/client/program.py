@@ -13,10 +13,11 @@ from mcplatch.client.credential import Credential
 from mcplatch.client.discover import Found, discover
 from mcplatch.client.errors import Untrusted
 from mcplatch.client.register import Registration, choose_method
-from mcplatch.client.sign_in import Hint, Senses, credential_of
+from mcplatch.client.senses import Senses
+from mcplatch.client.sign_in import Hint, bound_if_asked, credential_of
 from mcplatch.client.sign_in_request import SignInRequest, checked_url
 from mcplatch.client.talk import Talk
-from mcplatch.client.tokens import read_refusal, read_tokens, token_request
+from mcplatch.client.tokens import ask, read_refusal, read_tokens, token_request
 from mcplatch.protocol.json_object import read_json_object
 from mcplatch.protocol.scope import format_scope
 from mcplatch.protocol.token_response import TokenAnswer
@@ -155,6 +156,7 @@ def sign_in_as_program(
             f"The credentials belong to {program.issuer}, not to {found.metadata.issuer}.",
             next_step="Nothing was sent. Pass those of that authorization server.",
         )
+    found = bound_if_asked(found, hint, senses)
     scope = request.scope or hint.scope or found.scopes_supported
     registration, answer = yield from program.tokens(request, found, scope, senses)
     asked = (scope, senses.clock(), account)
@@ -193,8 +195,9 @@ def _granted(
         form["scope"] = format_scope(scope)
     if found.resource is not None:
         form["resource"] = found.resource
-    reply = yield token_request(str(found.metadata.token_endpoint), registration, form)
-    return registration, read_tokens(reply, registration.issuer, found.server_url)
+    reply = yield from ask(str(found.metadata.token_endpoint), registration, form, found.prover)
+    server_url, prover = found.server_url, found.prover
+    return registration, read_tokens(reply, registration.issuer, server_url, prover=prover)
 
 
 def _no_assertion(endpoint: str) -> Untrusted:

@@ -4,8 +4,6 @@ exchange.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mcplatch.client.authorize import (
@@ -18,12 +16,14 @@ from mcplatch.client.authorize import (
     still_knows,
 )
 from mcplatch.client.credential import Credential, expiry
-from mcplatch.client.discover import Found, bearer_challenge, discover, knock, no_sign_in_needed
-from mcplatch.client.errors import Denied, SignInNeeded
+from mcplatch.client.discover import Found, discover, knock, no_sign_in_needed, token_challenge
+from mcplatch.client.dpop import ALGORITHM, new_prover
+from mcplatch.client.errors import Denied, ServerFault, SignInNeeded
 from mcplatch.client.register import Memory, Registration, known_registration, register
+from mcplatch.client.senses import Senses
 from mcplatch.client.sign_in_request import SERVER_ADDRESS, SignInRequest, checked_url
 from mcplatch.client.talk import Listen, Talk
-from mcplatch.moment import Draw, clock
+from mcplatch.protocol.challenge import Challenge
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.scope import parse_scope
 from mcplatch.protocol.token_response import TokenAnswer
@@ -33,39 +33,33 @@ CURED_BY_REGISTERING = frozenset({"invalid_client", "unauthorized_client", "inva
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
-    """Time and chance for flows that wait for people: a clock to look at, and a source to draw
-    from.
-    """
-
-    clock: Callable[[], int] = clock
-    draw: Draw = secrets.token_bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Hint:
-    """What a challenge said: where the metadata is, and which scope is needed (CL-2, CL-34)."""
+    """What a challenge said: where the metadata is, which scope is needed, and whether a token has
+    to be bound to a key (CL-2, CL-34, CL-59).
+    """
 
     resource_metadata: str | None = None
     scope: tuple[str, ...] | None = None
+    dpop: bool = False
 
 
-def hint_of(resource_metadata: str | None, scope: str | None) -> Hint:
-    """Reads the two parameters; a malformed scope is no scope."""
-    scopes = parse_scope(scope)
-    return Hint(resource_metadata, None if isinstance(scopes, Refusal) else scopes or None)
+def hint_of(challenge: Challenge | None) -> Hint:
+    """Reads a challenge; a malformed scope is no scope."""
+    if challenge is None:
+        return Hint()
+    scopes = parse_scope(challenge.get("scope"))
+    return Hint(
+        challenge.get("resource_metadata"),
+        None if isinstance(scopes, Refusal) else scopes or None,
+        dpop=not challenge.is_bearer(),
+    )
 
 
 def ask_server(request: SignInRequest) -> Talk[Hint | None]:
     """Knocks without a token; None when the server does not ask for one. Raises `Untrusted`."""
     checked_url(request.server_url, what=SERVER_ADDRESS, request=request)
     reply = yield from knock(request.server_url)
-    if reply.status != 401:
-        return None
-    challenge = bearer_challenge(reply)
-    if challenge is None:
-        return Hint()
-    return hint_of(challenge.get("resource_metadata"), challenge.get("scope"))
+    return hint_of(token_challenge(reply)) if reply.status == 401 else None
 
 
 def sign_in(
@@ -90,6 +84,7 @@ def sign_in(
         raise no_sign_in_needed(request.server_url)
     check_endpoints(found)
     check_pkce(request, found)
+    found = bound_if_asked(found, hint, senses)
     scope = choose_scope(request.scope, None if hint is None else hint.scope, found)
     note = "" if pinned in (None, found.metadata.issuer) else f"it used to be {pinned}"
     known = known_registration(request, found, memory, scope=scope, now=senses.clock())
@@ -97,6 +92,19 @@ def sign_in(
     if done is None:
         done = yield from _try(request, found, None, (scope, note), memory, senses)
     return credential_of(request, found, *done, (scope, senses.clock(), account))
+
+
+def bound_if_asked(found: Found, hint: Hint | None, senses: Senses) -> Found:
+    """`found` with a key to bind tokens to, where the MCP server takes no others."""
+    if not (found.dpop_required or (hint is not None and hint.dpop)):
+        return found
+    if ALGORITHM not in (found.metadata.dpop_signing_alg_values_supported or (ALGORITHM,)):
+        raise ServerFault(
+            f"{found.server_url} wants tokens bound by DPoP, which {found.metadata.issuer} "
+            f"does not do with {ALGORITHM}.",
+            next_step=f"Ask whoever runs {found.server_url}.",
+        )
+    return replace(found, prover=new_prover(senses))
 
 
 def _try_known(
@@ -175,6 +183,7 @@ def credential_of(
         obtained_at=now,
         sign_in_at=now,
         request=replace(request, scope=None),
+        dpop_key=None if found.prover is None else found.prover.pem,
     )
 
 

@@ -25,6 +25,11 @@ class UseStored:
 
 
 @dataclass(frozen=True, slots=True)
+class WithNonce:
+    """The server wants its nonce in the proof: send again with that (RFC 9449 section 9)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """Renew the token, then send again."""
 
@@ -53,7 +58,7 @@ class GiveUp:
     why: str
 
 
-Move = PassOn | UseStored | Refresh | SignIn | StepUp | GiveUp
+Move = PassOn | UseStored | WithNonce | Refresh | SignIn | StepUp | GiveUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,9 @@ def next_move(
         return _more_scope(needed, sent=sent, stored=stored, tried=tried)
     if status != 401:
         return PassOn()
+    asks_for_nonce = challenge is not None and challenge.get("error") == "use_dpop_nonce"
+    if asks_for_nonce and not tried.already(WithNonce):
+        return WithNonce()
     if stored is not None and insufficient and needed:
         return _more_scope(needed, sent=sent, stored=stored, tried=tried)
     if _is_newer(sent, stored) and not tried.already(UseStored):

@@ -30,13 +30,16 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Send `body`. `authorization` is the value of that header, for client_secret_basic."""
+    """Send `body`. `authorization` and `dpop` are the values of those headers, where there are
+    any.
+    """
 
     url: str
     body: bytes = field(repr=False)
     content_type: str = FORM
     accept: str = JSON
     authorization: str | None = field(default=None, repr=False)
+    dpop: str | None = field(default=None, repr=False)
     head_only: bool = False
 
 

@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote_plus, urlencode
 
 from mcplatch.client.credential import Credential, renewed
 from mcplatch.client.discover import Found
+from mcplatch.client.dpop import Prover
 from mcplatch.client.errors import Denied, LatchError, ServerFault, Unreachable, Untrusted
 from mcplatch.client.register import Registration
+from mcplatch.client.senses import Senses
 from mcplatch.client.talk import Post, Reply, Talk
 from mcplatch.protocol.authorization_response import Attempt
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.token_response import TokenAnswer, parse_token_answer, parse_token_error
+
+USE_DPOP_NONCE = "use_dpop_nonce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,12 @@ def exchange(
     }
     if attempt.resource is not None:
         form["resource"] = attempt.resource
-    reply = yield token_request(str(found.metadata.token_endpoint), registration, form)
-    return read_tokens(reply, found.metadata.issuer, found.server_url)
+    endpoint = str(found.metadata.token_endpoint)
+    reply = yield from ask(endpoint, registration, form, found.prover)
+    return read_tokens(reply, found.metadata.issuer, found.server_url, prover=found.prover)
 
 
-def refresh(held: Credential, *, now: int) -> Talk[Credential | GrantGone]:
+def refresh(held: Credential, senses: Senses) -> Talk[Credential | GrantGone]:
     """Renews `held` at the endpoint of the issuer that gave it, never anywhere else.
 
     A server that refuses the `resource` parameter is asked once more without it. Anything but
@@ -49,19 +54,20 @@ def refresh(held: Credential, *, now: int) -> Talk[Credential | GrantGone]:
     `ServerFault` (CL-55).
     """
     form = {"grant_type": "refresh_token", "refresh_token": str(held.refresh_token)}
-    registration = held.registration()
+    registration, prover = held.registration(), held.prover(senses)
     if held.resource is not None:
         with_resource = {**form, "resource": held.resource}
-        reply = yield token_request(held.token_endpoint, registration, with_resource)
+        reply = yield from ask(held.token_endpoint, registration, with_resource, prover)
         told = parse_token_error(reply.body) if reply.status == 400 else None
         if told is not None and told.error in ("invalid_target", "invalid_request"):
-            reply = yield token_request(held.token_endpoint, registration, form)
+            reply = yield from ask(held.token_endpoint, registration, form, prover)
     else:
-        reply = yield token_request(held.token_endpoint, registration, form)
+        reply = yield from ask(held.token_endpoint, registration, form, prover)
     told = parse_token_error(reply.body) if reply.status in (400, 401) else None
     if told is not None and told.error in ("invalid_grant", "invalid_client"):
         return GrantGone()
-    return renewed(held, read_tokens(reply, held.issuer, held.server_url), now=now)
+    answer = read_tokens(reply, held.issuer, held.server_url, prover=prover)
+    return renewed(held, answer, now=senses.clock())
 
 
 def revoke(held: Credential) -> Talk[tuple[str, ...]]:
@@ -82,6 +88,22 @@ def revoke(held: Credential) -> Talk[tuple[str, ...]]:
     return tuple(taken)
 
 
+def ask(
+    endpoint: str, registration: Registration, form: dict[str, str], prover: Prover | None
+) -> Talk[Reply]:
+    """The reply to a token request; with a proof where tokens are bound, and with the nonce that
+    the server asks for, once (RFC 9449 section 8).
+    """
+    request = token_request(endpoint, registration, form)
+    if prover is None:
+        return (yield request)
+    reply = yield replace(request, dpop=prover.proof("POST", endpoint))
+    told, nonce = parse_token_error(reply.body), reply.all("dpop-nonce")
+    if reply.status in (400, 401) and told and told.error == USE_DPOP_NONCE and nonce:
+        reply = yield replace(request, dpop=prover.proof("POST", endpoint, nonce=nonce[0]))
+    return reply
+
+
 def token_request(endpoint: str, registration: Registration, form: dict[str, str]) -> Post:
     """A form for the authorization server, with this client's authentication (RFC 6749 section
     2.3).
@@ -99,11 +121,17 @@ def token_request(endpoint: str, registration: Registration, form: dict[str, str
     return Post(endpoint, urlencode(form).encode(), authorization=authorization)
 
 
-def read_tokens(reply: Reply, issuer: str, server_url: str) -> TokenAnswer:
-    """The tokens of a reply, or the reason there are none, raised."""
+def read_tokens(
+    reply: Reply, issuer: str, server_url: str, *, prover: Prover | None = None
+) -> TokenAnswer:
+    """The tokens of a reply, or the reason there are none, raised.
+
+    With a `prover` only a bound token will do: it was asked for because no other is of use.
+    """
     if reply.status != 200:
         raise read_refusal(reply, issuer, server_url)
-    answer = parse_token_answer(reply.body)
+    token_type = "bearer" if prover is None else "dpop"
+    answer = parse_token_answer(reply.body, token_type=token_type)
     if isinstance(answer, Refusal):
         raise Untrusted(
             f"{issuer} gave no usable token: {answer.reason.sentence} ({answer.detail})",

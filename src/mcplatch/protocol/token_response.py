@@ -49,15 +49,17 @@ class TokenError:
     error_description: str | None
 
 
-def parse_token_answer(body: bytes) -> TokenAnswer | Refusal:
-    """Reads a 200 answer; only Bearer tokens are taken, the type compared without case (CL-51)."""
+def parse_token_answer(body: bytes, *, token_type: str = "bearer") -> TokenAnswer | Refusal:
+    """Reads a 200 answer; only tokens of `token_type` (lower case) are taken, compared without case
+    (CL-51): "bearer", or "dpop" for those bound to a key (RFC 9449).
+    """
     document = read_json_object(body)
     if document is None:
         return Refusal(TOKEN_ANSWER_MALFORMED, "not a JSON object")
     access, refresh = document.get("access_token"), document.get("refresh_token")
     if not _is_token(access) or not (refresh is None or _is_token(refresh)):
         return Refusal(TOKEN_ANSWER_MALFORMED, "access_token or refresh_token")
-    if str(document.get("token_type", "")).lower() != "bearer":
+    if str(document.get("token_type", "")).lower() != token_type:
         return Refusal(TOKEN_TYPE_UNKNOWN, str(document.get("token_type"))[:40])
     scope = document.get("scope")
     scopes = parse_scope(scope) if isinstance(scope, str) else ()
