@@ -205,7 +205,7 @@ async def test_a_program_declares_how_it_signs_in(wallet: Wallet) -> None:
             async with open_session(f"{base_url}/mcp", auth, transport="streamable-http"):
                 pytest.fail("there is no MCP server")
     for body in declared[:2]:
-        assert program.extension.encode() in body
+        assert str(program.extension).encode() in body
 
 
 async def test_the_official_provider_keeps_its_tokens_in_our_wallet(wallet: Wallet) -> None:

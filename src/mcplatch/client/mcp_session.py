@@ -80,12 +80,13 @@ async def _client(
         # HTTP+SSE ended before the stateless era: to ask for that there is to send what none knows.
         era = "legacy" if sse and mode == "auto" else mode
         program = None if auth is None else auth.account.program
+        extension = None if program is None else program.extension
         client = Client(
             streams,
             mode=era,
             read_timeout_seconds=seconds,
             client_info=me,
-            extensions=[] if program is None else [advertise(program.extension)],
+            extensions=[] if extension is None else [advertise(extension)],
         )
         yield await stack.enter_async_context(client)
 

@@ -34,10 +34,11 @@ ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
 class Program(Protocol):
     """A way to get tokens without a person. `issuer` is the only server it is for; None: any.
 
-    extension: the MCP extension this is, declared to the MCP server (CL-63).
+    extension: the MCP extension this is, declared to the MCP server; None: it has no name yet
+    (CL-63).
     """
 
-    extension: ClassVar[str]
+    extension: ClassVar[str | None]
 
     @property
     def issuer(self) -> str | None:
@@ -53,7 +54,7 @@ class Program(Protocol):
 class ClientCredentials:
     """The program's own client: a secret, or a private key (ES256, PKCS #8 PEM) (CL-60)."""
 
-    extension: ClassVar[str] = "io.modelcontextprotocol/oauth-client-credentials"
+    extension: ClassVar[str | None] = "io.modelcontextprotocol/oauth-client-credentials"
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
@@ -80,7 +81,7 @@ class ClientCredentials:
 class Workload:
     """A token that the platform gives the program, which the server trusts instead (CL-62)."""
 
-    extension: ClassVar[str] = "io.modelcontextprotocol/auth/wif"
+    extension: ClassVar[str | None] = None
 
     assertion: str = field(repr=False)
     client_id: str
@@ -103,7 +104,7 @@ class Enterprise:
     `identity_client_id` is this program there, `client_id` and `client_secret` at the server.
     """
 
-    extension: ClassVar[str] = "io.modelcontextprotocol/enterprise-managed-authorization"
+    extension: ClassVar[str | None] = "io.modelcontextprotocol/enterprise-managed-authorization"
 
     token_endpoint: str
     identity_client_id: str
