@@ -1,7 +1,7 @@
 """SQLite: one writer thread, write-ahead log, FULL durability, group commit; readers only read.
 
-Many requests share one fsync: the writer takes everything that waits, gives each piece of work a
-savepoint of its own, commits once and only then lets the answers go.
+Many requests share one fsync: the writer takes everything that waits, commits once and only then
+lets the answers go. What fails is undone alone.
 """
 
 from __future__ import annotations
@@ -119,15 +119,35 @@ class SqliteStore:
         self._connection.close()
 
     def _commit_together(self, batch: list[_Job]) -> None:
-        execute = self._connection.execute
+        """One transaction for all. Nearly always nobody in it fails, so it is first tried without
+        savepoints, which cost a copy of every page touched; work may run again, so it does if
+        somebody did.
+        """
         try:
-            execute("BEGIN IMMEDIATE")
-            transaction = SqlTransaction(execute, self._statements, self._now())
-            for job in batch:
-                _run(job, transaction, execute)
-            execute("COMMIT")
+            if not self._all_at_once(batch):
+                self._each_apart(batch)
         except sqlite3.Error as broken:
             self._give_up(batch, broken)
+
+    def _all_at_once(self, batch: list[_Job]) -> bool:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        transaction = SqlTransaction(execute, self._statements, self._now())
+        for job in batch:
+            _try(job, transaction)
+            if job.failure is not None:
+                execute("ROLLBACK")
+                return False
+        execute("COMMIT")
+        return True
+
+    def _each_apart(self, batch: list[_Job]) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        transaction = SqlTransaction(execute, self._statements, self._now())
+        for job in batch:
+            _run(job, transaction, execute)
+        execute("COMMIT")
 
     def _give_up(self, batch: list[_Job], broken: sqlite3.Error) -> None:
         if self._connection.in_transaction:
@@ -140,23 +160,27 @@ class SqliteStore:
             job.failure = StoreDown(str(broken))
 
 
+def _try(job: _Job, transaction: SqlTransaction) -> None:
+    try:
+        job.result, job.failure = job.work(transaction), None
+    except sqlite3.IntegrityError as twice:
+        job.failure = Contended(str(twice))
+    except sqlite3.Error:
+        raise
+    except Exception as raised:  # noqa: BLE001  (it belongs to the caller, whatever it is)
+        job.failure = raised
+
+
 def _run(job: _Job, transaction: SqlTransaction, execute: Callable[[str], Any]) -> None:
-    for attempt in range(1, MOST_TRIES + 1):
+    for _ in range(MOST_TRIES):
         execute("SAVEPOINT work")
-        try:
-            job.result, job.failure = job.work(transaction), None
-        except sqlite3.IntegrityError as twice:
-            job.failure = Contended(str(twice))
-        except sqlite3.Error:
-            raise
-        except Exception as raised:  # noqa: BLE001  (it belongs to the caller, whatever it is)
-            job.failure = raised
+        _try(job, transaction)
         if job.failure is None:
             execute("RELEASE work")
             return
         execute("ROLLBACK TO work")
         execute("RELEASE work")
-        if not isinstance(job.failure, Contended) or attempt == MOST_TRIES:
+        if not isinstance(job.failure, Contended):
             return
 
 
