@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 MOST_CHARACTERS = 2000
@@ -48,6 +49,12 @@ def read_uri(text: str) -> RawUri | None:
     missing host, upper-case scheme or host, an address in any but its ordinary spelling, an empty,
     zero-led or too large port, dot segments (plain or encoded), encoded controls.
     """
+    return _read(text) if len(text) <= MOST_CHARACTERS else None
+
+
+# The same few addresses are read again at every request, a dozen times for one consent page.
+@lru_cache(maxsize=512)
+def _read(text: str) -> RawUri | None:
     if not is_plain(text):
         return None
     match = _PARTS.fullmatch(text)

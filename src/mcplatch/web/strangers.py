@@ -19,17 +19,24 @@ def shown(text: str | None, *, limit: int = NAME_LIMIT) -> str:
     Escaping for HTML is the template's; this removes what escaping cannot (AS-148): characters
     that reorder, hide or stack text. Returns at most `limit` characters, "" when nothing is left.
     """
+    given = text or ""
+    # Most texts are plain ASCII, which has nothing to remove.
+    kept = given if given.isascii() and given.isprintable() else _kept(given)
+    line = " ".join(kept.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _kept(text: str) -> str:
     kept: list[str] = []
     marks = 0
-    for character in unicodedata.normalize("NFC", text or ""):
+    for character in unicodedata.normalize("NFC", text):
         category = unicodedata.category(character)
         marks = marks + 1 if category.startswith("M") else 0
         if category.startswith("Z") or character in "\t\r\n":
             kept.append(" ")
         elif not category.startswith("C") and marks <= MARK_RUN_LIMIT:
             kept.append(character)
-    line = " ".join("".join(kept).split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    return "".join(kept)
 
 
 def app_name(text: str | None) -> str:
@@ -38,7 +45,9 @@ def app_name(text: str | None) -> str:
     One that is written from right to left is isolated, so that it cannot turn our words round.
     """
     name = shown(text) or "An app without a name"
-    turns = any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in name)
+    turns = not name.isascii() and any(
+        unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in name
+    )
     return f"{ISOLATE}{name}{END_OF_ISOLATE}" if turns else name
 
 
