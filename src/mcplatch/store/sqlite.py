@@ -56,7 +56,8 @@ class SqliteStore:
         self._path = path
         self._now = now
         self._statements = Statements(dialect.dialect(paramstyle="qmark"))
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._closed = False
@@ -68,8 +69,14 @@ class SqliteStore:
         """See `port.Store.settle`."""
         if self._closed:
             raise StoreDown("the store is closed")
-        job = _Job(work, asyncio.get_running_loop())
-        self._jobs.put(job)
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop)
+        # Handed over when all that is ready in this turn of the loop has had its say: requests that
+        # came together are written together, and the writer is woken once.
+        waiting = self._waiting.setdefault(loop, [])
+        waiting.append(job)
+        if len(waiting) == 1:
+            loop.call_soon(self._hand_over, loop)
         # The work may already be committed when the caller goes away; it must still be carried out.
         return await asyncio.shield(job.future)
 
@@ -89,10 +96,16 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        for loop in list(self._waiting):
+            self._hand_over(loop)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         for reader in self._open_readers:
             reader.close()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        if jobs := self._waiting.pop(loop, None):
+            self._jobs.put(jobs)
 
     def _reader(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self._readers, "connection", None)
@@ -105,14 +118,12 @@ class SqliteStore:
     def _write(self) -> None:
         stopping = False
         while not stopping:
-            batch = []
-            job = self._jobs.get()
-            while job is not None:
-                batch.append(job)
+            batch: list[_Job] = []
+            while (jobs := self._jobs.get()) is not None:
+                batch += jobs
                 if len(batch) >= MOST_IN_A_COMMIT or self._jobs.empty():
                     break
-                job = self._jobs.get()
-            stopping = job is None
+            stopping = jobs is None
             if batch:
                 self._commit_together(batch)
                 _deliver(batch)
