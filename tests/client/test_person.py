@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ def fake_browser(directory: Path, body: str) -> str:
     """A program for $BROWSER that runs `body` with `url` set."""
     script = directory / "browser.py"
     script.write_text(f"import sys, urllib.request\nurl = sys.argv[1]\n{body}\n")
-    return f"{sys.executable} {script}"
+    return shlex.join([sys.executable, str(script)])
 
 
 def visit_to(redirect_uri: str, **answer: str) -> Visit:
@@ -142,7 +143,8 @@ async def test_the_address_is_one_argument_and_no_shell_sees_it(
     seen, url = tmp_path / "seen", "https://a.example/?q=$(touch${IFS}pwned);`id`&x='\"|y"
     script = tmp_path / "browser.py"
     script.write_text("import sys\nopen(sys.argv[1], 'w').write('\\n'.join(sys.argv[2:]))\n")
-    for command in (f"{sys.executable} {script} {seen} %s", f"{sys.executable} {script} {seen}"):
+    program = shlex.join([sys.executable, str(script), str(seen)])
+    for command in (f"{program} %s", program):
         monkeypatch.setenv("BROWSER", command)
         seen.unlink(missing_ok=True)
         assert await browser.open_page(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -62,7 +63,7 @@ def started(name: str, *flags: str, env: dict[str, str]) -> Iterator[dict[str, s
 def converse(server_url: str, lines: list[str], env: dict[str, str], **more: str) -> str:
     """What the demonstration's client prints for `lines` typed, a form driver as its browser."""
     port, path = server_url.rpartition(":")[2].split("/")
-    browser = f"{sys.executable} {ROOT / 'tests' / 'outside' / 'form_browser.py'}"
+    browser = shlex.join([sys.executable, str(ROOT / "tests" / "outside" / "form_browser.py")])
     person = {"FORM_BROWSER_USERNAME": "grace", "FORM_BROWSER_PASSWORD": PASSWORD}
     transport = "streamable_http" if path == "mcp" else "sse"
     wanted = {"MCP_SERVER_PORT": port, "MCP_TRANSPORT_TYPE": transport, "BROWSER": browser}

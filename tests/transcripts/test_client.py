@@ -48,7 +48,7 @@ def exchanges(text: str) -> list[Exchange]:
 def test_the_session_goes_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wallet = tmp_path / "wallet"
     monkeypatch.setenv("MCPLATCH_HOME", str(wallet))
-    monkeypatch.setenv("BROWSER", f"{sys.executable} -c {shlex.quote(BROWSER)}")
+    monkeypatch.setenv("BROWSER", shlex.join([sys.executable, "-c", BROWSER]))
     monkeypatch.delenv("MCPLATCH_STORE_KEY", raising=False)
     provider = MemoryProvider()
     listening, url = free_socket()
