@@ -51,7 +51,9 @@ async def open_session(
         return
     except Exception as trouble:
         failure = _unwrapped(trouble, server_url)
-        if opened or sse or transport != "auto" or not _is_like_an_sse_server(failure, auth):
+        if not opened and auth is not None and auth.trouble is not None:
+            failure = auth.trouble
+        if opened or sse or transport != "auto" or not _is_like_an_sse_server(failure):
             raise failure from trouble
     try:
         async with _client(server_url, auth, sse=True, mode=mode, seconds=seconds) as client:
@@ -102,12 +104,11 @@ def is_connection_lost(trouble: Exception) -> bool:
     )
 
 
-def _is_like_an_sse_server(failure: Exception, auth: LatchAuth | None) -> bool:
+def _is_like_an_sse_server(failure: Exception) -> bool:
     """Whether streamable HTTP failed as it does at a server that only has SSE: POST is not
     allowed.
     """
-    said = getattr(getattr(failure, "error", None), "message", None)
-    return said in LIKE_AN_SSE_SERVER and (auth is None or auth.trouble is None)
+    return getattr(getattr(failure, "error", None), "message", None) in LIKE_AN_SSE_SERVER
 
 
 def _unwrapped(trouble: Exception, server_url: str) -> Exception:
