@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -23,6 +27,7 @@ from mcplatch.protocol.refusal import Reason, Refusal
 
 MOST_CHARACTERS = 16 * 1024
 MOST_KEYS = 64
+ES256_BYTES = 64
 HEADER_NAMES = frozenset({"alg", "kid", "typ"})
 
 # One algorithm per kind of key: the token never chooses (RFC 8725 section 3.1).
@@ -183,20 +188,50 @@ def verify(token: str, keys: PublicKeySet, *, typ: str = "at+jwt") -> dict[str, 
         return Refusal(KEY_UNKNOWN)
     if header.get("alg") not in key.algorithms:
         return Refusal(TOKEN_HEADER_WRONG, "algorithm does not fit the key")
-    try:
-        signed = jws.deserialize_compact(token, key.key, algorithms=[str(header["alg"])])
-    except (JoseError, ValueError, TypeError):
+    payload = _proven_payload(token, key, str(header["alg"]))
+    if payload is None:
         return Refusal(SIGNATURE_WRONG)
-    claims = _json_object(signed.payload)
+    claims = _json_object(payload)
     return Refusal(TOKEN_UNREADABLE, "payload") if claims is None else claims
+
+
+def _proven_payload(token: str, key: PublicKey, algorithm: str) -> bytes | None:
+    """The payload under a good signature. ES256, which this project signs with, is verified on the
+    key itself, in half the time; every other algorithm by the library.
+    """
+    native = key.key.public_key if algorithm == "ES256" else None
+    try:
+        if isinstance(native, ec.EllipticCurvePublicKey):
+            return _proven_es256(token, native)
+        return jws.deserialize_compact(token, key.key, algorithms=[algorithm]).payload
+    except (JoseError, InvalidSignature, ValueError, TypeError):
+        return None
+
+
+def _proven_es256(token: str, key: ec.EllipticCurvePublicKey) -> bytes:
+    """Raises `InvalidSignature`, and `ValueError` for whatever is not the one spelling there is."""
+    signed, _, last = token.rpartition(".")
+    signature = _from_base64url(last)
+    if len(signature) != ES256_BYTES:
+        raise ValueError("an ES256 signature has 64 bytes")
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    key.verify(encode_dss_signature(r, s), signed.encode(), _ES256)
+    return _from_base64url(signed.partition(".")[2])
+
+
+def _from_base64url(text: str) -> bytes:
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    # The decoder skips what is not of its alphabet and drops spare bits; only one text is right.
+    if _base64url(raw).decode() != text:
+        raise ValueError("not canonical base64url")
+    return raw
 
 
 def _header(token: str) -> dict[str, Any] | Refusal:
     if len(token) > MOST_CHARACTERS or not token.isascii() or token.count(".") != 2:
         return Refusal(TOKEN_UNREADABLE, "shape")
-    raw = token.partition(".")[0]
     try:
-        header = _json_object(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+        header = _json_object(_from_base64url(token.partition(".")[0]))
     except ValueError:
         header = None
     return Refusal(TOKEN_UNREADABLE, "header") if header is None else header

@@ -116,7 +116,10 @@ def test_where_there_is_nothing_to_tick_yes_is_yes() -> None:
 
 @pytest.mark.requirement("AS-30")
 def test_a_code_belongs_to_one_interaction_of_one_browser_and_session() -> None:
-    first, second = interaction(interaction_id="6b49d200i"), interaction(interaction_id="6b49d200j")
+    first, second = (
+        interaction(interaction_id="6b49d200000001i"),
+        interaction(interaction_id="6b49d200000001j"),
+    )
     codes = [
         consent.code_for(pending, browser)
         for pending in (first, second)

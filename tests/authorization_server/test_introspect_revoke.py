@@ -151,6 +151,4 @@ async def test_guessing_at_introspection_is_slowed_down(store: Store) -> None:
     assert isinstance(refused, Refused)
     assert refused.reason is guessing.GUESSES_TOO_MANY
     right = form(token="x"), basic(NOTES, "notes-secret"), at
-    here = await introspect.answer(*right, address="192.0.2.1")
-    assert isinstance(here, Refused)
-    assert await introspect.answer(*right, address="192.0.2.2") is None
+    assert await introspect.answer(*right, address="192.0.2.1") is None

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
+from mcplatch.authorization_server.clients import used
 from mcplatch.authorization_server.house import House
-from mcplatch.authorization_server.policy import DAY, Policy, Scope
+from mcplatch.authorization_server.policy import DAY, HOUR, Policy, Scope
 from mcplatch.authorization_server.question import ACCESS_DAYS, Question, read_question
 from mcplatch.authorization_server.steps import (
     ACCESS_DENIED,
@@ -28,7 +29,7 @@ from mcplatch.authorization_server.steps import (
 from mcplatch.moment import TIME_CHARACTERS, Moment, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
-from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction
+from mcplatch.records import AuditEvent, AuthorizationCode, Client, Grant, Interaction
 from mcplatch.store.port import Change, Put, Replace, Transaction
 
 USUAL_DAYS = 30
@@ -123,7 +124,16 @@ def decide(
     )
     answered = Replace(interaction, replace(interaction, answered_at=moment.now))
     event = _event(question, grant, scope, browser, moment)
-    return Allowed(interaction, code), (answered, Put(grant), Put(remembered), Put(event))
+    relied_on = _relied_on(question.step.client, policy, moment)
+    changes = (answered, Put(grant), Put(remembered), Put(event), *relied_on)
+    return Allowed(interaction, code), changes
+
+
+def _relied_on(client: Client, policy: Policy, moment: Moment) -> tuple[Change, ...]:
+    """A client that somebody allowed outlives every token it can get from that."""
+    if client.last_used_at is not None and client.last_used_at > moment.now - HOUR:
+        return ()
+    return (Replace(client, used(client, moment.now, policy.lifetimes)),)
 
 
 def granted_scope(answer: Answer, scopes: tuple[Scope, ...]) -> tuple[str, ...]:

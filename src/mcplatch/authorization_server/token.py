@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from mcplatch.authorization_server.access_tokens import mint
 from mcplatch.authorization_server.client_authentication import Credentials, present
-from mcplatch.authorization_server.clients import used
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated, refused_event
 from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
@@ -26,12 +25,9 @@ from mcplatch.protocol.token import (
     GRANT_TYPE_UNSUPPORTED,
     token_response,
 )
-from mcplatch.records import AuditEvent, Client
+from mcplatch.records import AuditEvent
 from mcplatch.seal import seal
 from mcplatch.store.port import Change, Put, Replace, Transaction
-
-# A client's own row is not written at every request, only once in this many seconds.
-LAST_USED_GRAIN = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +86,7 @@ def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Ref
     if reason is not None:
         return Refused(reason, grant=decision.grant)
     body, changes = _answered(decision, house, moment)
-    transaction.apply(
-        (
-            *decision.changes,
-            *changes,
-            _witness(decision, asked, moment),
-            *_seen(client, house, moment),
-        )
-    )
+    transaction.apply((*decision.changes, *changes, _witness(decision, asked, moment)))
     return body
 
 
@@ -154,9 +143,3 @@ def _witness(decision: Issued | Repeated, asked: Asked, moment: Moment) -> Put:
             address=asked.address,
         )
     )
-
-
-def _seen(client: Client, house: House, moment: Moment) -> tuple[Change, ...]:
-    if client.last_used_at is not None and client.last_used_at > moment.now - LAST_USED_GRAIN:
-        return ()
-    return (Replace(client, used(client, moment.now, house.policy.lifetimes)),)

@@ -47,10 +47,10 @@ def standing(client: Client | None) -> Client | Refusal:
 
 
 def used(client: Client, now: int, lifetimes: Lifetimes) -> Client:
-    """The record after the client was given a token at `now` (AS-87).
+    """The record after somebody allowed the client something at `now` (AS-87).
 
-    It then lives a day longer than any refresh token it can have got, so a client with a live one
-    is never swept; what an operator registered lives until the operator says otherwise.
+    It then lives a day longer than any refresh token it can get from that, so a client with a live
+    one is never swept; what an operator registered lives until the operator says otherwise.
     """
     if client.kind == "registered":
         return replace(client, last_used_at=now)
