@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from mcplatch.demo.account import Account
+from mcplatch.demo.browser import Browser
 from mcplatch.demo.play import play_itself
 from mcplatch.demo.story import REQUIRED
 
@@ -125,3 +127,59 @@ def _demo(*arguments: str, tmp: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.slow
+def test_a_person_at_a_browser_is_led_through_it(tmp_path: Path) -> None:
+    outside = Path(__file__).resolve().parents[1] / "outside" / "form_browser.py"
+    person = {
+        "MCP_DEMO_USERNAME": ADA.username,
+        "MCP_DEMO_PASSWORD": ADA.password,
+        "FORM_BROWSER_USERNAME": ADA.username,
+        "FORM_BROWSER_PASSWORD": ADA.password,
+        "FORM_BROWSER_TICK": "all",
+        "FORM_BROWSER_LOG": str(tmp_path / "browser.log"),
+        "BROWSER": f"{sys.executable} {outside}",
+        "PYTHONPATH": str(outside.parents[2]),
+    }
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mcplatch", "demo"],
+        env=_environment(kept) | person,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout is not None
+    told = ""
+    try:
+        for line in running.stdout:
+            told += line
+            if "Press Disconnect on" in line:
+                asyncio.run(_disconnect(line.split()[-1]))
+            if "Ctrl-C ends them" in line:
+                break
+        running.send_signal(signal.SIGINT)
+        told += running.communicate(timeout=10)[0]
+    finally:
+        running.kill()
+    assert running.returncode == 0, told
+    assert "admin-action runs" in told
+    assert "401 invalid_token" in told
+    assert "mcplatch shell http://localhost:" in told
+    assert list(kept.iterdir()) == []
+
+
+async def _disconnect(account_page: str) -> None:
+    async with Browser() as browser:
+        screen = await browser.open(account_page)
+        form = screen.form(lambda form: form.asks_password, "sign-in")
+        typed = {"username": ADA.username, "password": ADA.password}
+        screen = await browser.send(screen, form, "sign in", typed)
+        while True:
+            buttons = [form for form in screen.page.forms if form.button("^disconnect")]
+            if not buttons:
+                return
+            screen = await browser.send(screen, buttons[0], "^disconnect")
