@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from tests.outside.stack import Target, get_json
 from tests.outside.toolbox import CONFORMANCE, HERE, NODE, Ran, run, unused_port
 
 EXPECTED = HERE / "expected-failures.toml"
-CLIENT_COMMAND = f"{sys.executable} -m mcplatch.client.conformance"
+CLIENT_COMMAND = shlex.join([sys.executable, "-m", "mcplatch.client.conformance"])
 WIRES = ("2025-11-25", "2026-07-28")
 PREFIX = {"client": "", "authorization": "authorization-server-", "server": "server-"}
 BAD = ("FAILURE", "WARNING")
