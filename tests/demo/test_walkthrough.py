@@ -82,6 +82,25 @@ def test_a_port_that_is_taken_is_said_and_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_reader_that_goes_away_is_no_breakdown(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mcplatch", "demo", "--auto"],
+        env=_environment(tmp_path) | {"PYTHONIOENCODING": "ascii"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    assert "mcplatch demo" in running.stdout.readline()
+    running.stdout.close()
+    said = running.stderr.read()
+    running.stderr.close()
+    assert running.wait(timeout=30) == 0, said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
 def test_without_terminal_and_browser_it_says_what_to_do_at_once(tmp_path: Path) -> None:
     began = time.monotonic()
     done = _demo(tmp=tmp_path)

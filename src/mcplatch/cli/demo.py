@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
+import sys
 
 import click
 
@@ -38,10 +41,21 @@ def _play(*, auto: bool, open_browser: bool) -> None:
     from mcplatch.demo.account import account
     from mcplatch.demo.play import play_itself, play_with_person
     from mcplatch.environment import everything
+    from mcplatch.log import set_up
     from mcplatch.moment import Moment, clock
     from mcplatch.web.serving import until_signal
 
-    console = Console(highlight=False)
+    class Terminal(Console):
+        """A reader that goes away, as with `| head`, ends the telling and not the story."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+
+    set_up("console")
+    logging.getLogger().setLevel(logging.WARNING)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    console = Terminal(highlight=False)
     person = account(everything(), Moment(clock()).draw)
     if auto:
         if asyncio.run(play_itself(console, person)):

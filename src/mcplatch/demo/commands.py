@@ -22,6 +22,7 @@ from mcplatch.demo.guarded import PATHS, Transport, guarded, resource_address
 from mcplatch.demo.mcp_server import USER
 from mcplatch.demo.rendezvous import Announced, NoMeetingPlace, announced, meeting_place, present
 from mcplatch.environment import everything
+from mcplatch.log import set_up
 from mcplatch.moment import Moment, clock
 from mcplatch.web.serving import until_signal
 
@@ -234,7 +235,9 @@ def _account_lines(person: Account) -> list[tuple[str, str]]:
 
 
 def _serve(server: AbstractAsyncContextManager[list[tuple[str, str]]]) -> None:
-    """Run until Ctrl-C or SIGTERM; what cannot be started is one sentence and exit code 2."""
+    """Run until Ctrl-C or SIGTERM; what cannot be started is one sentence and exit code 1."""
+    # Before the SDK sets up logging of its own, which prints local variables, tokens among them.
+    set_up("console")
 
     async def until_told() -> None:
         told = asyncio.create_task(until_signal())

@@ -30,6 +30,10 @@ class Narrator:
         plain = not (console.encoding or "").lower().startswith("utf")
         self._yes, self._no = ("ok", "no") if plain else ("✓", "✗")
 
+    def title(self, name: str, about: str) -> None:
+        """The first line."""
+        self._console.print(Text.assemble((name, "bold"), ("  ·  ", "dim"), (about, "dim")))
+
     def act(self, number: int, title: str) -> None:
         """Begin a new act of the story."""
         self._act = title

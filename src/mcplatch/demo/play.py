@@ -98,6 +98,7 @@ async def _told_to(stage: Stage, *, open_browser: bool) -> None:
             await browser.open_page(page)
         await narrator.wait_for(TAKING_BACK, "disconnected")
 
+    narrator.say("You will be asked to sign in; mistype the password once to see what happens.")
     human = LoopbackPerson(open_browser=open_browser, say=partial(narrator.say, style="dim"))
     await Story(narrator, stage.issuer, stage.server_url, stage.folder).tell(human, take_back)
 
@@ -106,6 +107,7 @@ async def _told_to(stage: Stage, *, open_browser: bool) -> None:
 async def _stage(console: Console, person: Account, ports: tuple[int, int]) -> AsyncIterator[Stage]:
     """Both servers up, each looked on by the narrator; all of it gone at the end."""
     narrator = Narrator(console)
+    narrator.title("mcplatch demo", "OAuth for MCP on this machine alone; nothing of it is kept")
     issuer_at, server_at = (_listener(port, narrator) for port in ports)
     issuer = serving.address_of(issuer_at)
     resource = f"{serving.address_of(server_at)}/mcp"
