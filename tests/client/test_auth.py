@@ -99,11 +99,22 @@ async def test_the_token_does_not_follow_a_redirect_elsewhere(wallet: Wallet, ta
 
 
 @pytest.mark.requirement("CL-50")
+async def test_what_somebody_else_refuses_leads_to_no_sign_in(wallet: Wallet) -> None:
+    town = Town()
+    signed_in(town, wallet)
+    async with client(town, auth_for(town, wallet), follow_redirects=True) as http:
+        answer = await http.get(SERVER, headers={"location": "https://evil.example/mcp"})
+    assert answer.status_code == 401
+    assert (town.visits, town.refreshed) == ([], 0)
+    assert not [request for request in town.seen if request.url.path.endswith("/prm")]
+
+
+@pytest.mark.requirement("CL-50")
 async def test_a_client_shared_with_other_servers_gives_them_nothing(wallet: Wallet) -> None:
     town = Town()
     signed_in(town, wallet)
     async with client(town, auth_for(town, wallet)) as http:
-        assert (await http.get("https://evil.example/mcp")).status_code == 404
+        assert (await http.get("https://evil.example/mcp")).status_code == 401
     assert town.bearers("evil.example") == []
     assert not town.visits
 
@@ -191,6 +202,20 @@ async def test_a_grant_that_is_gone_leads_to_a_sign_in(wallet: Wallet) -> None:
     assert len(town.visits) == 1
 
 
+@pytest.mark.requirement("CL-54", "CL-55")
+async def test_a_grant_somebody_else_has_renewed_without_the_lock_is_not_gone(
+    wallet: Wallet,
+) -> None:
+    town = Town()
+    signed_in(town, wallet, expires_in=-100)
+    town.refreshes.clear()
+    town.meanwhile = lambda: signed_in(town, wallet)
+    async with client(town, auth_for(town, wallet)) as http:
+        assert (await http.get(SERVER)).text.startswith("at-2")
+    assert len(town.asked(SERVER)) == 1
+    assert not town.visits
+
+
 @pytest.mark.requirement("CL-55")
 async def test_nobody_is_asked_where_nobody_may_be(wallet: Wallet) -> None:
     town = Town()
@@ -245,11 +270,12 @@ async def test_trouble_is_no_reason_to_stop_while_the_token_lives(wallet: Wallet
 
 @pytest.mark.requirement("CL-53")
 async def test_new_tokens_are_stored_although_the_caller_has_left(wallet: Wallet) -> None:
-    town = Town()
+    town = Town(late=0.3)
     signed_in(town, wallet, expires_in=-100)
     async with client(town, auth_for(town, wallet)) as http:
-        with anyio.move_on_after(0.001):
+        with anyio.move_on_after(0.15):
             await http.get(SERVER)
+    assert town.refreshed == 1
     held = wallet.find(SERVER)
     assert held is not None
     assert held.refresh_token in town.refreshes

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -21,12 +22,15 @@ class Town(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
     """SERVER gives 200 to a good token with the scope in the `need` header of the request.
 
     lifetime: seconds of an access token. slow: how long the MCP server takes. sick: what the token
-    endpoint answers instead, as long as it is set.
+    endpoint answers instead, as long as it is set. late: how long its answers travel. meanwhile: what
+    happens before it says that a grant is gone.
     """
 
     lifetime: int = 600
     slow: float = 0.0
     sick: int = 0
+    late: float = 0.0
+    meanwhile: Callable[[], object] = bool
     rotating: bool = True
     grants: str | None = None
     seen: list[httpx2.Request] = field(default_factory=list)
@@ -44,7 +48,9 @@ class Town(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         await request.aread()
         # Real networks let others run between a request and its answer.
         await anyio.sleep(self.slow if str(request.url) == SERVER else 0.002)
-        return self._answer(request)
+        answer = self._answer(request)
+        await anyio.sleep(self.late if str(request.url) == f"{ISSUER}/token" else 0)
+        return answer
 
     def open_http(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(transport=self)
@@ -79,6 +85,9 @@ class Town(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
             return self._token(parse_qs(request.content.decode()))
         if url == f"{ISSUER}/revoke":
             return httpx2.Response(200)
+        if request.url.host == "evil.example":
+            challenge = f'Bearer error="invalid_token", resource_metadata="{url}/prm"'
+            return httpx2.Response(401, headers={"www-authenticate": challenge})
         return httpx2.Response(404)
 
     def _serve(self, request: httpx2.Request) -> httpx2.Response:
@@ -105,6 +114,7 @@ class Town(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
         held = form["refresh_token"][0]
         scope = self.refreshes.get(held)
         if scope is None:
+            self.meanwhile()
             return httpx2.Response(400, json={"error": "invalid_grant"})
         if self.rotating:
             del self.refreshes[held]
