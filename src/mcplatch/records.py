@@ -117,8 +117,8 @@ class AuthorizationCode:
 class RefreshToken:
     """One generation of a grant's refresh token.
 
-    `sealed` is the whole answer its rotation gave, encrypted under a key that only the presented
-    token yields; `confirmed_at` is when something minted in that rotation was first used.
+    `sealed` is the whole answer that brought it, encrypted under a key that only its predecessor
+    yields; `confirmed_at` is when something that came with it was first seen in use.
     """
 
     token_hash: str

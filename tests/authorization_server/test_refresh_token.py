@@ -15,7 +15,7 @@ from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.token import token_response
 from mcplatch.records import Client, RefreshToken
 from mcplatch.seal import seal
-from mcplatch.store.port import Put, Replace
+from mcplatch.store.port import Replace
 from tests.world import (
     MAIL,
     NOTES,
@@ -34,16 +34,19 @@ W2 = POLICY.lifetimes.retry_unconfirmed
 ANSWER = token_response(
     "at-2", expires_in=600, scope=("notes:read", "notes:write"), refresh_token="refresh-2"
 )
-SEALED = seal(rule.answer_key("refresh-1"), ANSWER, bound_to=name_of("refresh-1"))
+SEALED = seal(rule.answer_key("refresh-1"), ANSWER, bound_to=name_of("refresh-2"))
 
 
 def rotated(
     age: int, *, confirmed: int | None = None, generation: int = 1, retries: int = 0
 ) -> Any:
     """Facts about a token that was rotated `age` seconds ago; the grant is at `generation` now."""
-    token = refresh_token(rotated_at=NOW - age, sealed=SEALED, retries=retries)
+    token = refresh_token(rotated_at=NOW - age, retries=retries)
     successor = refresh_token(
-        token_hash=name_of("refresh-2"), generation=generation, confirmed_at=confirmed
+        token_hash=name_of("refresh-2"),
+        generation=generation,
+        confirmed_at=confirmed,
+        sealed=SEALED,
     )
     return rule.Facts(token, grant(generation=generation), successor)
 
@@ -59,12 +62,14 @@ FRESH = rule.Facts(refresh_token(), grant(), None)
 def test_the_current_token_is_rotated() -> None:
     decision = decide(FRESH)
     assert isinstance(decision, Issued)
-    used, successor = decision.changes
+    used, rotated_token = decision.changes
     assert isinstance(used, Replace)
-    assert isinstance(successor, Put)
-    assert isinstance(successor.record, RefreshToken)
-    assert successor.record.generation == 1
-    assert decision.rotated == FRESH.token
+    assert isinstance(rotated_token, Replace)
+    assert isinstance(rotated_token.new, RefreshToken)
+    assert rotated_token.new.rotated_at == NOW
+    assert decision.successor is not None
+    assert decision.successor.generation == 1
+    assert decision.successor.token_hash == name_of(decision.refresh_token or "")
     assert decision.scope == ("notes:read", "notes:write")
 
 
@@ -106,7 +111,7 @@ def test_a_retry_with_a_smaller_scope_gets_the_same_successor_and_its_own_access
     assert isinstance(decision, Issued)
     assert decision.refresh_token == "refresh-2"
     assert decision.scope == ("notes:read",)
-    assert decision.rotated is None
+    assert decision.successor is None
 
 
 REFUSED = [

@@ -29,8 +29,8 @@ class Refused:
 class Issued:
     """Yes: an access token for `grant`, cut to `resource` and `scope`, and perhaps a refresh token.
 
-    When the answer must be given again to a retry, `rotated` is the refresh token that remembers
-    it, sealed under the `presented` token.
+    When the answer must be given again to a retry, the `successor` remembers it, sealed under the
+    `presented` token.
     """
 
     grant: Grant
@@ -39,7 +39,7 @@ class Issued:
     event: str
     refresh_token: str | None = None
     changes: tuple[Change, ...] = ()
-    rotated: RefreshToken | None = None
+    successor: RefreshToken | None = None
     presented: str | None = field(default=None, repr=False)
 
 

@@ -27,7 +27,7 @@ from mcplatch.protocol.token import (
 )
 from mcplatch.records import AuditEvent
 from mcplatch.seal import seal
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,11 @@ def _answered(
         scope=decision.scope,
         refresh_token=decision.refresh_token,
     )
-    if decision.rotated is None or decision.presented is None:
+    if decision.successor is None or decision.presented is None:
         return body, minted.changes
-    token = decision.rotated
-    sealed = seal(answer_key(decision.presented), body, bound_to=token.token_hash)
-    remembered = Replace(token, replace(token, rotated_at=moment.now, sealed=sealed))
-    return body, (*minted.changes, remembered)
+    successor = decision.successor
+    sealed = seal(answer_key(decision.presented), body, bound_to=successor.token_hash)
+    return body, (*minted.changes, Put(replace(successor, sealed=sealed)))
 
 
 def _witness(decision: Issued | Repeated, asked: Asked, moment: Moment) -> Put:

@@ -72,8 +72,9 @@ class PostgresStore:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._jobs.put((work, writes, loop, future))
-        # The work may already be committed when the caller goes away; it must still be carried out.
-        return await asyncio.shield(future)
+        # A caller that goes away takes only the answer along: the work is carried out all the same.
+        result: T = await future
+        return result
 
     def _serve(self) -> None:
         connection: psycopg.Connection[Any] | None = None

@@ -22,7 +22,7 @@ from mcplatch.protocol.resource_indicator import same_resource
 from mcplatch.protocol.scope import parse_scope
 from mcplatch.records import Client, Grant, RefreshToken
 from mcplatch.seal import derive_key, unseal
-from mcplatch.store.port import Put, Replace, Transaction
+from mcplatch.store.port import Replace, Transaction
 
 NAME = "refresh_token"
 SEAL_PURPOSE = "refresh answer"
@@ -123,16 +123,15 @@ def decide(
         return _renew(token, grant, scope, policy, moment)
     if token.rotated_at is None:
         return _rotate(request, token, grant, scope, policy, moment)
-    if _may_be_repeated(facts, policy, moment):
-        return _repeat(request, token, grant, scope, moment)
+    if facts.current is not None and _may_be_repeated(token, facts.current, policy, moment):
+        return _repeat(request, token, facts.current, grant, scope)
     return Refused(TOKEN_REUSED, (revoke(grant, moment.now, TOKEN_REUSED.name),), grant)
 
 
-def _may_be_repeated(facts: Facts, policy: Policy, moment: Moment) -> bool:
-    token, current = facts.token, facts.current
-    if token is None or current is None:
-        return False
-    if token.rotated_at is None or token.sealed is None or token.retries >= policy.most_retries:
+def _may_be_repeated(
+    token: RefreshToken, current: RefreshToken, policy: Policy, moment: Moment
+) -> bool:
+    if token.rotated_at is None or current.sealed is None or token.retries >= policy.most_retries:
         return False
     if token.generation + 1 != current.generation:
         return False
@@ -163,17 +162,21 @@ def _rotate(
         refresh_hash=successor.token_hash,
         last_used_at=moment.now,
     )
-    changes = (Replace(grant, used), Put(successor))
+    changes = (Replace(grant, used), Replace(token, replace(token, rotated_at=moment.now)))
     return Issued(
-        used, scope, generation, "refreshed", secret, changes, token, request.refresh_token
+        used, scope, generation, "refreshed", secret, changes, successor, request.refresh_token
     )
 
 
 def _repeat(
-    request: Request, token: RefreshToken, grant: Grant, scope: tuple[str, ...], moment: Moment
+    request: Request,
+    token: RefreshToken,
+    successor: RefreshToken,
+    grant: Grant,
+    scope: tuple[str, ...],
 ) -> Issued | Repeated:
     key = answer_key(request.refresh_token)
-    body = unseal(key, token.sealed or b"", bound_to=token.token_hash)
+    body = unseal(key, successor.sealed or b"", bound_to=successor.token_hash)
     counted = (Replace(token, replace(token, retries=token.retries + 1)),)
     answer = json.loads(body)
     if answer["scope"] == " ".join(scope):
