@@ -106,6 +106,8 @@ class Bed:
         return Held(json.loads(answer.body)["client_id"])
 
     async def authorize(self, line: Line, held: Held) -> Held:
+        if self.peer.passing:
+            line.forget_cookies(self.peer.passing)
         verifier = secrets.token_urlsafe(32)
         challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         asked = {

@@ -54,6 +54,7 @@ def authorization_server() -> Peer:
         resource=RESOURCE,
         person=(("username", "person-{}"), ("password", PASSWORD)),
         asker=f"{quote_plus(RESOURCE)}:{SECRET}",
+        passing="-i-",
     )
 
 

@@ -26,6 +26,8 @@ class Peer:
     """One authorization server of the table.
 
     person: what the form of its sign-in page is filled with; {} becomes the connection's number.
+    passing: part of the name of cookies that belong to one authorization. A browser would keep
+    them for a while, but nobody allows a new client every few milliseconds.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Peer:
     resource: str = ""
     person: tuple[tuple[str, str], ...] = ()
     asker: str = ""
+    passing: str = ""
     refreshes: bool = True
 
     @property
@@ -89,6 +92,7 @@ def oidc_provider(modules: Path) -> Peer:
         scope="user offline_access",
         person=(("login", "person-{}"), ("password", "x")),
         asker="bench-resource:bench-resource-secret-of-32-characters",
+        passing="_interaction",
     )
 
 

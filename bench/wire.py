@@ -67,6 +67,10 @@ class Line:
             self._streams[1].close()
             self._streams = None
 
+    def forget_cookies(self, part: str) -> None:
+        """Drop the cookies whose names contain `part`."""
+        self.cookies = {name: value for name, value in self.cookies.items() if part not in name}
+
     def _remember(self, set_cookies: tuple[str, ...]) -> None:
         for text in set_cookies:
             pair, _, attributes = text.partition(";")
