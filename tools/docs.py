@@ -97,22 +97,27 @@ def commands() -> str:
     """Every command's own help."""
     from mcplatch.cli.main import COMMANDS, mcplatch
 
-    parts = [MADE, "\n# Commands\n\n```\n", _help(mcplatch, "mcplatch"), "\n```\n"]
+    outer = _context(mcplatch, "mcplatch", None)
+    parts = [MADE, "\n# Commands\n\n```\n", mcplatch.get_help(outer).rstrip(), "\n```\n"]
     for one in COMMANDS:
-        with click.Context(mcplatch, info_name="mcplatch") as outer:
-            try:
-                found = mcplatch.get_command(outer, one.name)
-            except ModuleNotFoundError:
-                continue
-        assert found is not None
-        parts += [f"\n## mcplatch {one.name}\n\n```\n", _help(found, f"mcplatch {one.name}")]
+        found = mcplatch.get_command(outer, one.name)
+        assert found is not None  # it is listed
+        inner = _context(found, one.name, outer)
+        parts += [f"\n## mcplatch {one.name}\n\n```\n", found.get_help(inner).rstrip()]
         if isinstance(found, click.Group):
-            parts += [
-                f"\n\n{_help(sub, f'mcplatch {one.name} {name}')}"
-                for name, sub in found.commands.items()
-            ]
+            for name, below in found.commands.items():
+                parts += ["\n\n", below.get_help(_context(below, name, inner)).rstrip()]
         parts.append("\n```\n")
     return "".join(parts)
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    settings = {
+        "terminal_width": 98,
+        "max_content_width": 98,
+        "help_option_names": ["-h", "--help"],
+    }
+    return click.Context(command, info_name=name, parent=parent, **settings)  # type: ignore[arg-type]
 
 
 def refusals() -> str:
@@ -160,11 +165,6 @@ def _in_order(one: str) -> tuple[str, int, str]:
     match = re.fullmatch(r"([A-Z]+)-?([0-9]+)([a-z]?)", one)
     assert match is not None  # only such are collected
     return match[1], int(match[2]), match[3]
-
-
-def _help(command: click.Command, name: str) -> str:
-    with click.Context(command, info_name=name, terminal_width=98, max_content_width=98) as context:
-        return command.get_help(context).rstrip()
 
 
 if __name__ == "__main__":
