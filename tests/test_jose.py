@@ -143,7 +143,7 @@ def test_a_signed_payload_must_be_one_plain_object(payload: bytes) -> None:
     head = part({"alg": "ES256", "kid": KID, "typ": "at+jwt"})
     signed = f"{head}.{part(payload)}".encode()
     key = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
-    signature = key.sign(signed, key.prepare_key(PEM))
+    signature = key.sign(signed, key.prepare_key(PEM))  # type: ignore[arg-type]  # it is private
     assert reason_of(f"{signed.decode()}.{part(signature)}") == "token-unreadable"
 
 

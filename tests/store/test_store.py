@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,10 +97,10 @@ async def test_without_the_lock_compare_and_set_still_lets_one_win(store: Store)
     await store.settle(lambda t: t.apply((Put(code()),)))
     seen = await store.look(lambda t: t.one(AuthorizationCode, grant_id="grant-1"))
     assert seen is not None
-    spends = [
-        store.settle(lambda t, at=at: t.apply((Replace(seen, replace(seen, spent_at=at)),)))
-        for at in range(1, 11)
-    ]
+    def spend(at: int) -> Callable[[Transaction], int]:
+        return lambda t: t.apply((Replace(seen, replace(seen, spent_at=at)),))
+
+    spends = [store.settle(spend(at)) for at in range(1, 11)]
     outcomes = await asyncio.gather(*spends, return_exceptions=True)
     assert sorted(str(type(o).__name__) for o in outcomes) == ["Contended"] * 9 + ["int"]
 
