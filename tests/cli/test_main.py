@@ -110,6 +110,14 @@ def test_every_commented_setting_of_init_works_when_uncommented(mcplatch, tmp_pa
     assert ran.returncode == 0, ran.stderr
 
 
+def test_what_is_probably_not_meant_is_noted(mcplatch, tmp_path):
+    mcplatch("init")
+    (tmp_path / "mcplatch.key").chmod(0o644)
+    ran = mcplatch("check")
+    assert ran.returncode == 0
+    assert "note: everybody on this machine can read" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("environ", "code", "says"),
     [

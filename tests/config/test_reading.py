@@ -15,6 +15,7 @@ BASE = 'issuer = "http://localhost:9000"\nsecret_key_file = "key"\n'
 
 def read(folder: Path, toml: str = "", environ: dict[str, str] | None = None):
     (folder / "key").write_text(KEY + "\n")
+    (folder / "key").chmod(0o600)
     file = folder / "mcplatch.toml"
     file.write_text(BASE + toml)
     return load(file, environ or {})
@@ -194,3 +195,10 @@ def test_the_file_is_found_by_name_then_variable_then_here(tmp_path, monkeypatch
 def test_a_config_can_be_made_in_code():
     config = Config(issuer="http://localhost:1", secret_key=Secret(KEY))
     assert config.resources == ()
+
+
+def test_a_secret_that_everybody_can_read_is_noted(tmp_path):
+    assert not [note for note in read(tmp_path).notes if "can read" in note]
+    (tmp_path / "key").chmod(0o644)
+    (note,) = [note for note in load(tmp_path / "mcplatch.toml", {}).notes if "can read" in note]
+    assert str(tmp_path / "key") in note

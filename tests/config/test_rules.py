@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from mcplatch.config import Config, Lifetimes, Listen, RegisteredClient, Resource, Scope, Secret
-from mcplatch.config.rules import is_loopback, mistakes_in
+from mcplatch.config.rules import is_loopback, mistakes_in, notes_on
 
 GOOD = Config(issuer="http://localhost:9000", secret_key=Secret("A" * 43))
 
@@ -84,3 +84,25 @@ def test_an_https_issuer_may_listen_anywhere_behind_its_proxy():
 )  # fmt: skip
 def test_loopback_hosts(host, answer):
     assert is_loopback(host) is answer
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "no [[resource]]"),
+        ({"resources": (resource(),)}, "has no scopes"),
+        (
+            {"issuer": "https://a.example", "listen": Listen("0.0.0.0", 80)},
+            "not in trusted_proxies",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_noted(change, says):
+    assert says in "\n".join(notes_on(dataclasses.replace(GOOD, **change)))
+
+
+def test_a_usual_configuration_has_no_notes():
+    usual = dataclasses.replace(
+        GOOD, resources=(resource("http://localhost:1/mcp", scope("a", "t")),)
+    )
+    assert notes_on(usual) == ()

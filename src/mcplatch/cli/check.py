@@ -20,10 +20,16 @@ def command(file: str | None, explain: bool, as_json: bool) -> None:
     ]
     wide = max(len(row["setting"]) for row in rows)
     lines = [f"{row['setting']:<{wide}}  {row['value']}   ({row['source']})" for row in rows]
+    notes = [f"note: {note}" for note in found.notes]
     resources = len(found.config.resources)
     summary = f"ok: {found.config.issuer}, {resources} protected server{'s' * (resources != 1)}"
     tell(
-        {"ok": True, "issuer": found.config.issuer, "settings": rows if explain else []},
+        {
+            "ok": True,
+            "issuer": found.config.issuer,
+            "notes": found.notes,
+            "settings": rows if explain else [],
+        },
         as_json=as_json,
-        lines=[*(lines if explain else []), summary],
+        lines=[*(lines if explain else []), *notes, summary],
     )

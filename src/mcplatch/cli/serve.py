@@ -20,10 +20,13 @@ from mcplatch.config import Config
 @config_option()
 def command(file: str | None) -> None:
     """Run the authorization server. Stops on Ctrl-C or SIGTERM, when open requests are answered."""
-    from mcplatch.log import set_up
+    from mcplatch.log import log, set_up
 
-    config = loaded(file).config
+    found = loaded(file)
+    config = found.config
     set_up(config.log_format, access=config.log_requests)
+    for note in found.notes:
+        log().warning(note)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(config))
 

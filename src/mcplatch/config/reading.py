@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mcplatch.config.rules import mistakes_in
+from mcplatch.config.rules import mistakes_in, notes_on
 from mcplatch.config.settings import Config
 from mcplatch.config.values import Secret, secret, secret_key
 
@@ -39,10 +40,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A usable configuration, and the origin of each of its values."""
+    """A usable configuration, the origin of each value, and what gives pause for thought."""
 
     config: Config
     origins: tuple[Origin, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Reading:
     folder: Path
     mistakes: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def build(self, kind: type[Any], tree: object, at: str, given: dict[str, Any]) -> Any:
         if not isinstance(tree, dict):
@@ -129,6 +132,8 @@ class _Reading:
             return direct if isinstance(direct, _Given) else None
         file = self.folder / str(named.value)
         try:
+            if file.stat().st_mode & stat.S_IROTH:
+                self.notes.append(f"everybody on this machine can read {file}: chmod 600 it")
             return _Given(file.read_text(encoding="utf-8"), f"{file} ({named.source})")
         except (OSError, UnicodeDecodeError) as trouble:
             self.mistakes.append(f"{at}_file: cannot read {file}: {_why(trouble)}")
@@ -156,7 +161,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Loaded:
     config = dataclasses.replace(config, database=_absolute(config.database, reading.folder))
     if wrong := mistakes_in(config):
         raise ConfigError(wrong)
-    return Loaded(config, tuple(reading.origins))
+    return Loaded(config, tuple(reading.origins), (*reading.notes, *notes_on(config)))
 
 
 def find(named: str | None, environ: Mapping[str, str]) -> Path | None:

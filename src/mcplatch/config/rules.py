@@ -20,6 +20,24 @@ def mistakes_in(config: Config) -> tuple[str, ...]:
     return tuple(_mistakes(config))
 
 
+def notes_on(config: Config) -> tuple[str, ...]:
+    """One sentence for each thing that works and is probably not meant."""
+    notes = []
+    if not is_loopback(config.listen.host) and not config.trusted_proxies:
+        notes.append(
+            f"{config.listen} is reached through a proxy that is not in trusted_proxies: "
+            "limits for one address will count everybody together"
+        )
+    if not config.resources:
+        notes.append("there is no [[resource]]: no token can be issued")
+    notes += [
+        f"resource {one.identifier} has no scopes: a person can allow nothing there"
+        for one in config.resources
+        if not one.scopes
+    ]
+    return tuple(notes)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host, as written in an address, can only be this machine."""
     if host == "localhost":
