@@ -7,7 +7,9 @@ code or token points to its `Grant`, so revoking is one row and everything under
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, TypeVar, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +215,20 @@ Record = (
     | AuditEvent
     | Deployment
 )
+
+R = TypeVar("R", bound=Record)
+
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in get_args(Record)}
+_PLACES = {
+    kind: {name: place for place, name in enumerate(names)} for kind, names in _FIELDS.items()
+}
+_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
+
+
+def changed(record: R, **values: Any) -> R:
+    """The record with some fields replaced; `dataclasses.replace` at half its cost."""
+    kind = type(record)
+    whole = list(_VALUES[kind](record))
+    for name, value in values.items():
+        whole[_PLACES[kind][name]] = value
+    return kind(*whole)

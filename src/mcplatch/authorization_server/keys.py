@@ -25,7 +25,7 @@ FIRST_KEY = "first-signing-key"
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of one moment, opened: what to sign with and what to publish."""
+    """The keys of one moment, opened, the youngest first: what to sign with and what to publish."""
 
     records: tuple[SigningKey, ...]
     signers: dict[str, jose.Signer]
@@ -34,15 +34,21 @@ class KeyRing:
 
     def signer(self, now: int) -> jose.Signer:
         """The key that signs at `now`: the youngest that is active and not retired."""
-        active = [k for k in self.records if k.active_at <= now and not _is_retired(k, now)]
-        return self.signers[max(active, key=lambda key: (key.active_at, key.kid)).kid]
+        for record in self.records:
+            if record.active_at <= now and not _is_retired(record, now):
+                return self.signers[record.kid]
+        raise LookupError("no signing key is active")
 
 
 def open_ring(records: Iterable[SigningKey], secret_key: bytes, now: int) -> KeyRing:
     """Opens the sealed keys. Raises `SealBroken` when `secret_key` is not the one they were sealed
     with.
     """
-    kept = tuple(record for record in records if not _is_retired(record, now))
+    kept = sorted(
+        (record for record in records if not _is_retired(record, now)),
+        key=lambda record: (record.active_at, record.kid),
+        reverse=True,
+    )
     sealing = derive_key(secret_key, PURPOSE)
     signers = {
         record.kid: jose.signer(
@@ -51,7 +57,9 @@ def open_ring(records: Iterable[SigningKey], secret_key: bytes, now: int) -> Key
         for record in kept
     }
     document: dict[str, Any] = {"keys": [json.loads(record.public_jwk) for record in kept]}
-    return KeyRing(kept, signers, jose.PublicKeySet.parse(document), json.dumps(document).encode())
+    return KeyRing(
+        tuple(kept), signers, jose.PublicKeySet.parse(document), json.dumps(document).encode()
+    )
 
 
 async def load_ring(store: Store, secret_key: bytes, policy: Policy) -> KeyRing:

@@ -6,7 +6,7 @@ facts, decide, apply what changes with the audit row that witnesses it, and buil
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcplatch.authorization_server.access_tokens import mint
 from mcplatch.authorization_server.client_authentication import Credentials, present
@@ -25,7 +25,7 @@ from mcplatch.protocol.token import (
     GRANT_TYPE_UNSUPPORTED,
     token_response,
 )
-from mcplatch.records import AuditEvent
+from mcplatch.records import AuditEvent, changed
 from mcplatch.seal import seal
 from mcplatch.store.port import Change, Put, Transaction
 
@@ -94,7 +94,7 @@ def _refuse(transaction: Transaction, decision: Refused, asked: Asked, moment: M
     if decision.changes:
         kind = asked.grant_type.NAME
         event = refused_event(kind, decision, at=moment.now, client_id=asked.credentials.client_id)
-        transaction.apply((*decision.changes, Put(replace(event, address=asked.address))))
+        transaction.apply((*decision.changes, Put(changed(event, address=asked.address))))
     return decision
 
 
@@ -124,7 +124,7 @@ def _answered(
         return body, minted.changes
     successor = decision.successor
     sealed = seal(answer_key(decision.presented), body, bound_to=successor.token_hash)
-    return body, (*minted.changes, Put(replace(successor, sealed=sealed)))
+    return body, (*minted.changes, Put(changed(successor, sealed=sealed)))
 
 
 def _witness(decision: Issued | Repeated, asked: Asked, moment: Moment) -> Put:

@@ -6,7 +6,7 @@ The worked example: every other operation has these beats in this order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcplatch.authorization_server.decision import Issued, Refused
 from mcplatch.authorization_server.policy import Policy
@@ -15,7 +15,7 @@ from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import is_verifier, proves
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
-from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
+from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken, changed
 from mcplatch.store.port import Put, Replace, Transaction
 
 NAME = "authorization_code"
@@ -120,14 +120,14 @@ def decide(
 
 def revoke(grant: Grant, now: int, because: str) -> Replace:
     """Ends a grant and with it everything that hangs on it."""
-    return Replace(grant, replace(grant, revoked_at=now, revoked_because=because))
+    return Replace(grant, changed(grant, revoked_at=now, revoked_because=because))
 
 
 def _issue(
     code: AuthorizationCode, grant: Grant, client: Client, policy: Policy, moment: Moment
 ) -> Issued:
-    used = replace(grant, last_used_at=moment.now)
-    spent = Replace(code, replace(code, spent_at=moment.now))
+    used = changed(grant, last_used_at=moment.now)
+    spent = Replace(code, changed(code, spent_at=moment.now))
     if "refresh_token" not in client.grant_types:
         return Issued(used, grant.scope, 0, "code-exchanged", None, (spent, Replace(grant, used)))
     secret = moment.token()
@@ -138,6 +138,6 @@ def _issue(
         created_at=moment.now,
         expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
     )
-    used = replace(used, refresh_hash=first.token_hash)
+    used = changed(used, refresh_hash=first.token_hash)
     changes = (spent, Replace(grant, used), Put(first))
     return Issued(used, grant.scope, 0, "code-exchanged", secret, changes)

@@ -10,7 +10,7 @@ Confidential clients prove who they are with every request, so theirs is not rot
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated
 from mcplatch.authorization_server.grant_types.authorization_code import revoke
@@ -20,7 +20,7 @@ from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
 from mcplatch.protocol.scope import parse_scope
-from mcplatch.records import Client, Grant, RefreshToken
+from mcplatch.records import Client, Grant, RefreshToken, changed
 from mcplatch.seal import derive_key, unseal
 from mcplatch.store.port import Replace, Transaction
 
@@ -156,13 +156,13 @@ def _rotate(
         created_at=moment.now,
         expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
     )
-    used = replace(
+    used = changed(
         grant,
         generation=generation,
         refresh_hash=successor.token_hash,
         last_used_at=moment.now,
     )
-    changes = (Replace(grant, used), Replace(token, replace(token, rotated_at=moment.now)))
+    changes = (Replace(grant, used), Replace(token, changed(token, rotated_at=moment.now)))
     return Issued(
         used, scope, generation, "refreshed", secret, changes, successor, request.refresh_token
     )
@@ -177,7 +177,7 @@ def _repeat(
 ) -> Issued | Repeated:
     key = answer_key(request.refresh_token)
     body = unseal(key, successor.sealed or b"", bound_to=successor.token_hash)
-    counted = (Replace(token, replace(token, retries=token.retries + 1)),)
+    counted = (Replace(token, changed(token, retries=token.retries + 1)),)
     answer = json.loads(body)
     if answer["scope"] == " ".join(scope):
         return Repeated(grant, body, counted)
@@ -188,9 +188,9 @@ def _repeat(
 def _renew(
     token: RefreshToken, grant: Grant, scope: tuple[str, ...], policy: Policy, moment: Moment
 ) -> Issued:
-    used = replace(grant, last_used_at=moment.now)
+    used = changed(grant, last_used_at=moment.now)
     until = min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at)
-    changes = (Replace(grant, used), Replace(token, replace(token, expires_at=until)))
+    changes = (Replace(grant, used), Replace(token, changed(token, expires_at=until)))
     return Issued(used, scope, grant.generation, "refreshed", None, changes)
 
 
