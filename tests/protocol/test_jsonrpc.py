@@ -140,6 +140,24 @@ def test_whether_headers_agree_with_the_body(
         assert found.reason is HEADER_MISMATCH
 
 
+@pytest.mark.requirement("RS-81", "RS-85")
+@pytest.mark.parametrize(
+    ("headers", "agrees"),
+    [
+        (RoutingHeaders(), True),
+        (RoutingHeaders(["2026-07-28"], ["tools/call"], ["t"]), True),
+        (RoutingHeaders(["2025-06-18"]), False),
+        (RoutingHeaders([], ["tools/list"]), False),
+        (RoutingHeaders([], [], ["u"]), False),
+    ],
+)
+def test_where_nothing_is_mirrored_only_what_is_said_must_agree(
+    headers: RoutingHeaders, agrees: bool
+) -> None:
+    modern = Message("request", "tools/call", "t", 1, "2026-07-28")
+    assert (check_routing(modern, headers, mirrored=False) is None) == agrees
+
+
 @pytest.mark.requirement("RS-81")
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_name_survives_a_header(text: str) -> None:

@@ -373,3 +373,23 @@ async def test_the_version_is_the_applications_matter_once_the_token_holds(
     assert (response.status_code, response.json()["error"]["code"]) == (400, -32022)
     unknown = await ask(client, "no/such", token=issuer.token())
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, -32601)
+
+
+@pytest.mark.requirement("RS-81", "RS-85")
+async def test_the_message_address_of_sse_mirrors_nothing(latch: Latch, issuer: Issuer) -> None:
+    """The official client tries the new era over SSE too: in the body, without a header."""
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    body = json.dumps(message("server/discover", era=MODERN))
+    bare = {"content-type": "application/json", "authorization": f"Bearer {issuer.token()}"}
+    transport = httpx2.ASGITransport(app=latch.asgi(app, tools=TOOLS))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://notes.example") as http:
+        beside = await http.post("/messages/?session_id=1", content=body, headers=bare)
+        mirrored = await http.post("/mcp", content=body, headers=bare)
+    assert (beside.status_code, mirrored.status_code) == (202, 400)
+    assert seen == ["/messages/"]

@@ -97,16 +97,20 @@ def parse_json(body: bytes) -> Any | Refusal:
     return document
 
 
-def check_routing(message: Message, headers: RoutingHeaders) -> Refusal | None:
+def check_routing(
+    message: Message, headers: RoutingHeaders, *, mirrored: bool = True
+) -> Refusal | None:
     """Whether the mirrored headers agree with the body; the body is what counts, always.
 
     The same in both eras: a header that is there must agree. Since 2026-07-28 a request must carry
-    them; a notification need not.
+    them; a notification need not. The old SSE transport mirrors nothing (`mirrored` is False):
+    there a client may try the new era in the body alone.
     """
     if len(headers.version) > 1 or len(headers.method) > 1 or len(headers.name) > 1:
         return Refusal(HEADER_MISMATCH, "a header is repeated")
     version = headers.version[0] if headers.version else None
-    if message.version is not None and message.version != version:
+    said = headers.version or mirrored
+    if message.version is not None and message.version != version and said:
         return Refusal(HEADER_MISMATCH, "MCP-Protocol-Version")
     required = message.kind == "request" and is_stateless(version)
     if headers.method[0] != message.method if headers.method else required:

@@ -31,9 +31,12 @@ NOTHING = Asked()
 
 
 async def read_asked(
-    scope: MutableMapping[str, Any], receive: Receive, heads: Heads, *, most: int
+    scope: MutableMapping[str, Any], receive: Receive, heads: Heads, *, most: int, mirrored: bool
 ) -> Asked:
-    """What the request asks for; a body of more than `most` bytes is refused."""
+    """What the request asks for; a body of more than `most` bytes is refused.
+
+    `mirrored` is whether this address is one whose requests mirror their body in their headers.
+    """
     if scope["method"] in BODILESS:
         return NOTHING
     if most == 0:
@@ -44,7 +47,7 @@ async def read_asked(
     message = parse_message(body)
     if isinstance(message, Refusal):
         return Asked(refusal=message)
-    return Asked(message, check_routing(message, heads.routing()), body)
+    return Asked(message, check_routing(message, heads.routing(), mirrored=mirrored), body)
 
 
 def worth_peeking(heads: Heads) -> int:

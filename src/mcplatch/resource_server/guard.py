@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from mcplatch.policy.policy import Policy
 from mcplatch.policy.rules import DENIED, PUBLIC, Requirement
@@ -69,11 +70,16 @@ class Guard:
             **chosen.documents,
             **resource_documents(self._metadata(issuers), root=chosen.root_metadata),
         }
+        self._endpoint = urlsplit(resource).path.rstrip("/")
         self._filters = policy.filters_lists()
         self._unseen = frozenset(
             ({b"authorization"} if not chosen.keep_token else set())
             | ({b"accept-encoding"} if self._filters else set())
         )
+
+    def _mirrored(self, scope: Scope) -> bool:
+        """Whether a request is one of Streamable HTTP; those of SSE go to an address beside it."""
+        return str(scope["path"]).rstrip("/") == self._endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -153,7 +159,7 @@ class Guard:
             return NOTHING
         may_pass = isinstance(caller, Admission) or (caller is None and self.policy.is_mixed)
         most = self.options.most_body_bytes if may_pass else worth_peeking(heads)
-        asked = await read_asked(scope, receive, heads, most=most)
+        asked = await read_asked(scope, receive, heads, most=most, mirrored=self._mirrored(scope))
         learn, message = self.options.learn, asked.message
         if learn is not None and may_pass and message is not None:
             name = message.name
