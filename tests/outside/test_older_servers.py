@@ -60,6 +60,12 @@ def test_fastmcp_over_sse(sse: Target, person: Env) -> None:
     assert is_a_time(json.loads(ran.last_line())["texts"][0])
 
 
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_mcp_client_over_sse(sse: Target, person: Env, mode: str) -> None:
+    ran = run(python("mcp_sdk_client", sse.resource, mode, "get_time"), person())
+    assert is_a_time(json.loads(ran.last_line())["texts"][0])
+
+
 def test_inspector_at_one_address(programs: None, legacy: Target, person: Env) -> None:
     assert is_a_time(inspect(legacy.resource, "http", person()))
 

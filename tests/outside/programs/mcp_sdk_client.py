@@ -6,8 +6,11 @@ import asyncio
 import json
 import sys
 
+import httpx2
+from mcp.client._transport import Transport
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import (
@@ -40,6 +43,13 @@ class Memory:
         self.client = client_info
 
 
+def transport_to(url: str, http: httpx2.AsyncClient, auth: httpx2.Auth) -> Transport:
+    """SSE where the address says so, as the SDK's own examples choose."""
+    if url.endswith("/sse"):
+        return sse_client(url, auth=auth)
+    return streamable_http_client(url, http_client=http)
+
+
 async def main(url: str, mode: str, calls: list[str]) -> None:
     walks: list[Outcome] = []
     memory = Memory()
@@ -62,7 +72,7 @@ async def main(url: str, mode: str, calls: list[str]) -> None:
     texts = []
     async with (
         create_mcp_http_client(auth=provider) as http,
-        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        Client(transport_to(url, http, provider), mode=mode) as client,
     ):
         tools = sorted(tool.name for tool in (await client.list_tools()).tools)
         for name in calls:
