@@ -90,8 +90,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--what", choices=("all", "server", "guard"), default="all")
     parser.add_argument("--alone", action="store_true", help="only this project's server")
     asked = parser.parse_args()
-    asked.rounds, asked.count = (5, 70) if asked.quick else (12, 240)
-    asked.calls = 160 if asked.quick else 400
+    asked.rounds, asked.count = (5, 70) if asked.quick else (8, 180)
+    asked.calls = 160 if asked.quick else 240
     return asked
 
 
