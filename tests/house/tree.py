@@ -23,11 +23,20 @@ class File:
         return len(self.text.splitlines())
 
 
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below; what is installed there (some 20,000 files of node's) is not looked at."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and path.name not in ("node_modules", "__pycache__"):
+            yield from _walk(path)
+        elif path.is_file():
+            yield path
+
+
 @cache
 def python_files(folder: str) -> tuple[File, ...]:
     found = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        if "node_modules" not in path.parts:
+    for path in _walk(ROOT / folder):
+        if path.suffix == ".py":
             text = path.read_text(encoding="utf-8")
             found.append(File(path.relative_to(ROOT).as_posix(), text, ast.parse(text)))
     return tuple(found)

@@ -97,6 +97,7 @@ async def test_without_the_lock_compare_and_set_still_lets_one_win(store: Store)
     await store.settle(lambda t: t.apply((Put(code()),)))
     seen = await store.look(lambda t: t.one(AuthorizationCode, grant_id="grant-1"))
     assert seen is not None
+
     def spend(at: int) -> Callable[[Transaction], int]:
         return lambda t: t.apply((Replace(seen, replace(seen, spent_at=at)),))
 
