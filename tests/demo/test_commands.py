@@ -180,8 +180,26 @@ def test_a_flag_that_cannot_be_is_one_sentence(
         timeout=30,
         check=False,
     )
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path, unused_tcp_port: int) -> None:
+    env = environment(tmp_path)
+    flag = f"--port={unused_tcp_port}"
+    with started("resource_server", flag, "--tokens=jwt", env=env):
+        done = subprocess.run(
+            [*command("legacy_server"), flag],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: port {unused_tcp_port} cannot be used")
     assert "Traceback" not in done.stderr
 
 

@@ -235,7 +235,7 @@ def _account_lines(person: Account) -> list[tuple[str, str]]:
 
 
 def _serve(server: AbstractAsyncContextManager[list[tuple[str, str]]]) -> None:
-    """Run until Ctrl-C or SIGTERM; what cannot be started is one sentence and exit code 1."""
+    """Run until Ctrl-C or SIGTERM; what cannot be started is one sentence and exit code 2."""
     # Before the SDK sets up logging of its own, which prints local variables, tokens among them.
     set_up("console")
 
@@ -254,4 +254,5 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
     except (serving.PortTaken, NoMeetingPlace, ValueError) as cannot:
-        raise click.ClickException(str(cannot)) from None
+        click.echo(f"Error: {cannot}", err=True)
+        raise SystemExit(2) from None
