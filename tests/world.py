@@ -99,6 +99,7 @@ def grant(**changes: Any) -> Grant:
         scope=("notes:read", "notes:write"),
         created_at=NOW - 5,
         expires_at=NOW + 90 * 86400,
+        refresh_hash=name_of("refresh-1"),
     )
     return replace(whole, **changes)
 

@@ -53,3 +53,8 @@ def digest(secret: str) -> str:
 def name_of(token: str) -> str:
     """The name of the row of a token from `Moment.token`: its time, and a digest of all of it."""
     return token[:TIME_CHARACTERS] + digest(token)
+
+
+def made_by(moment: int) -> str:
+    """A text that comes after every name and token made before `moment`, and before all others."""
+    return f"{max(0, moment):08x}"

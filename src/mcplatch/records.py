@@ -117,10 +117,11 @@ class AuthorizationCode:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """One generation of a grant's refresh token.
+    """One generation of a grant's refresh token; which one is current, the grant says.
 
     `sealed` is the whole answer that brought it, encrypted under a key that only its predecessor
-    yields; `confirmed_at` is when something that came with it was first seen in use.
+    yields, and `retries` is how often that was asked for again; `confirmed_at` is when something
+    that came with it was first seen in use.
     """
 
     token_hash: str
@@ -128,7 +129,6 @@ class RefreshToken:
     generation: int
     created_at: int
     expires_at: int
-    rotated_at: int | None = None
     sealed: bytes | None = None
     confirmed_at: int | None = None
     retries: int = 0

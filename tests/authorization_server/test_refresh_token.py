@@ -13,7 +13,7 @@ from mcplatch.moment import name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.protocol.token import token_response
-from mcplatch.records import Client, RefreshToken
+from mcplatch.records import Client, Grant, RefreshToken
 from mcplatch.seal import seal
 from mcplatch.store.port import Replace
 from tests.world import (
@@ -41,33 +41,34 @@ def rotated(
     age: int, *, confirmed: int | None = None, generation: int = 1, retries: int = 0
 ) -> Any:
     """Facts about a token that was rotated `age` seconds ago; the grant is at `generation` now."""
-    token = refresh_token(rotated_at=NOW - age, retries=retries)
-    successor = refresh_token(
+    current = refresh_token(
         token_hash=name_of("refresh-2"),
         generation=generation,
+        created_at=NOW - age,
         confirmed_at=confirmed,
         sealed=SEALED,
+        retries=retries,
     )
-    return rule.Facts(token, grant(generation=generation), successor)
+    its_grant = grant(generation=generation, refresh_hash=current.token_hash)
+    return rule.Facts(refresh_token(), its_grant, current)
 
 
 def decide(facts: Any, request: rule.Request = REQUEST, by: Client | None = None) -> Any:
     return rule.decide(request, facts, by or client(), POLICY, moment())
 
 
-FRESH = rule.Facts(refresh_token(), grant(), None)
+FRESH = rule.Facts(refresh_token(), grant(), refresh_token())
 
 
 @pytest.mark.requirement("AS-135", "AS-137")
 def test_the_current_token_is_rotated() -> None:
     decision = decide(FRESH)
     assert isinstance(decision, Issued)
-    used, rotated_token = decision.changes
+    (used,) = decision.changes
     assert isinstance(used, Replace)
-    assert isinstance(rotated_token, Replace)
-    assert isinstance(rotated_token.new, RefreshToken)
-    assert rotated_token.new.rotated_at == NOW
+    assert isinstance(used.new, Grant)
     assert decision.successor is not None
+    assert used.new.refresh_hash == decision.successor.token_hash
     assert decision.successor.generation == 1
     assert decision.successor.token_hash == name_of(decision.refresh_token or "")
     assert decision.scope == ("notes:read", "notes:write")
@@ -97,7 +98,7 @@ def test_the_direct_predecessor_gets_the_same_answer_for_a_while(
         (counted,) = decision.changes
         assert isinstance(counted, Replace)
         assert isinstance(counted.new, RefreshToken)
-        assert counted.new.retries == facts.token.retries + 1
+        assert counted.new.retries == facts.current.retries + 1
     else:
         assert isinstance(decision, Refused)
         assert decision.reason is rule.TOKEN_REUSED
@@ -119,21 +120,21 @@ REFUSED = [
     ("another client", FRESH, REQUEST, client(client_id="x"), rule.TOKEN_OF_ANOTHER_CLIENT),
     (
         "revoked grant",
-        rule.Facts(refresh_token(), grant(revoked_at=NOW - 1), None),
+        rule.Facts(refresh_token(), grant(revoked_at=NOW - 1), refresh_token()),
         REQUEST,
         None,
         rule.GRANT_ENDED,
     ),
     (
         "idle too long",
-        rule.Facts(refresh_token(expires_at=NOW), grant(), None),
+        rule.Facts(refresh_token(expires_at=NOW), grant(), refresh_token(expires_at=NOW)),
         REQUEST,
         None,
         rule.TOKEN_EXPIRED,
     ),
     (
         "grant ran out",
-        rule.Facts(refresh_token(), grant(expires_at=NOW), None),
+        rule.Facts(refresh_token(), grant(expires_at=NOW), refresh_token()),
         REQUEST,
         None,
         rule.TOKEN_EXPIRED,
@@ -177,15 +178,20 @@ def test_scope_can_shrink_for_one_access_token_only() -> None:
 
 @pytest.mark.requirement("AS-135")
 def test_a_confidential_client_keeps_its_token_and_its_life_is_renewed() -> None:
-    facts = rule.Facts(refresh_token(), grant(client_id="client-2"), None)
-    decision = decide(facts, by=confidential())
+    idle = POLICY.lifetimes.refresh_idle
+    aged = refresh_token(expires_at=NOW + idle - rule.RENEW_AFTER - 1)
+    decision = decide(rule.Facts(aged, grant(client_id="client-2"), aged), by=confidential())
     assert isinstance(decision, Issued)
     assert decision.refresh_token is None
+    assert decision.successor is None
     renewed = decision.changes[1]
     assert isinstance(renewed, Replace)
     assert isinstance(renewed.new, RefreshToken)
-    assert renewed.new.expires_at == NOW + POLICY.lifetimes.refresh_idle
-    assert renewed.new.rotated_at is None
+    assert renewed.new.expires_at == NOW + idle
+    young = refresh_token(expires_at=NOW + idle - rule.RENEW_AFTER)
+    again = decide(rule.Facts(young, grant(client_id="client-2"), young), by=confidential())
+    assert isinstance(again, Issued)
+    assert len(again.changes) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,12 @@ from mcplatch.authorization_server.decision import Refused
 from mcplatch.authorization_server.guessing import GUESSES_TOO_MANY, count_guess, is_guessing
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import Policy, Resource
-from mcplatch.authorization_server.standing import fallen
 from mcplatch.moment import digest, name_of
 from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
-from mcplatch.records import AccessToken, Client, Grant, RefreshToken
+from mcplatch.records import AccessToken, Grant, RefreshToken
 from mcplatch.store.port import Replace, Transaction
 
 _FAILED = "Resource server authentication failed."
@@ -69,10 +68,7 @@ async def answer(
 
     def looked(transaction: Transaction) -> Facts | None:
         facts = read(transaction, token, signed, house.policy)
-        if facts is None or not is_active(facts, caller, house.policy, transaction.now):
-            return None
-        client = transaction.one(Client, client_id=facts.grant.client_id)
-        return None if fallen(transaction, facts.grant, client, house.policy) else facts
+        return facts if facts and is_active(facts, caller, house.policy, transaction.now) else None
 
     facts = await house.store.look(looked)
     if facts is None:

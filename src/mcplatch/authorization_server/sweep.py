@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.policy import DAY, HOUR, Lifetimes
+from mcplatch.moment import made_by
 from mcplatch.records import (
     AccessToken,
     AuthorizationCode,
@@ -25,16 +26,17 @@ EVERY = 5 * 60
 def plan(now: int, lifetimes: Lifetimes) -> tuple[Sweep, ...]:
     """What may go at `now`.
 
-    A spent code is kept as long as any token of its grant can live, to recognise a replay; a
-    refresh token is kept until its whole grant has run out, to recognise a thief.
+    A spent code and an old refresh token are kept as long as their grant can live, to recognise a
+    replay and a thief; a grant as long again, so that what hangs on it never outlives it.
     """
+    of_a_grant = now - lifetimes.refresh_absolute - DAY
     return (
-        Sweep(Interaction, "expires_at", now - HOUR, PIECE),
-        Sweep(Session, "expires_at", now - DAY, PIECE),
-        Sweep(AuthorizationCode, "expires_at", now - lifetimes.refresh_absolute, PIECE),
-        Sweep(RefreshToken, "expires_at", now - lifetimes.refresh_absolute, PIECE),
-        Sweep(AccessToken, "expires_at", now - HOUR, PIECE),
-        Sweep(Grant, "expires_at", now - lifetimes.refresh_absolute, PIECE),
+        Sweep(Interaction, "interaction_id", made_by(now - lifetimes.interaction - HOUR), PIECE),
+        Sweep(Session, "session_hash", made_by(now - lifetimes.session - DAY), PIECE),
+        Sweep(AuthorizationCode, "code_hash", made_by(of_a_grant), PIECE),
+        Sweep(RefreshToken, "token_hash", made_by(of_a_grant), PIECE),
+        Sweep(AccessToken, "token_hash", made_by(now - lifetimes.access_token - HOUR), PIECE),
+        Sweep(Grant, "grant_id", made_by(of_a_grant - DAY), PIECE),
         Sweep(Bucket, "full_at", (now - HOUR) * 1000, PIECE),
         Sweep(Client, "expires_at", now, PIECE),
     )

@@ -15,10 +15,9 @@ from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
 from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
-from mcplatch.authorization_server.standing import fallen
 from mcplatch.moment import Moment
 from mcplatch.protocol.parameters import Parameters
-from mcplatch.protocol.refusal import Refusal
+from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.token import (
     GRANT_TYPE_MISSING,
     GRANT_TYPE_NOT_ALLOWED,
@@ -28,6 +27,10 @@ from mcplatch.protocol.token import (
 from mcplatch.records import AuditEvent, changed
 from mcplatch.seal import seal
 from mcplatch.store.port import Change, Put, Transaction
+
+RESOURCE_GONE = Reason(
+    "resource-gone", "invalid_target", "The resource is not protected here any more.", "RFC 8707 2"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,8 @@ def _settle(transaction: Transaction, asked: Asked, house: House) -> bytes | Ref
     decision = asked.grant_type.decide(asked.request, facts, client, house.policy, moment)
     if isinstance(decision, Refused):
         return _refuse(transaction, decision, asked, moment)
-    reason = fallen(transaction, decision.grant, client, house.policy)
-    if reason is not None:
-        return Refused(reason, grant=decision.grant)
+    if house.policy.resource(decision.grant.resource) is None:
+        return Refused(RESOURCE_GONE, grant=decision.grant)
     body, changes = _answered(decision, house, moment)
     transaction.apply((*decision.changes, *changes, _witness(decision, asked, moment)))
     return body

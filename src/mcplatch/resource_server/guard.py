@@ -72,10 +72,7 @@ class Guard:
         }
         self._endpoint = urlsplit(resource).path.rstrip("/")
         self._filters = policy.filters_lists()
-        self._unseen = frozenset(
-            ({b"authorization"} if not chosen.keep_token else set())
-            | ({b"accept-encoding"} if self._filters else set())
-        )
+        self._unseen = _unseen_headers(chosen, filters=self._filters)
 
     def _mirrored(self, scope: Scope) -> bool:
         """Whether a request is one of Streamable HTTP; those of SSE go to an address beside it."""
@@ -256,6 +253,12 @@ class Guard:
             resource_name=chosen.resource_name,
             resource_documentation=chosen.resource_documentation,
         )
+
+
+def _unseen_headers(options: Options, *, filters: bool) -> frozenset[bytes]:
+    """What the application is not shown: the token, and any wish for a body we cannot read."""
+    token = set() if options.keep_token else {b"authorization"}
+    return frozenset(token | ({b"accept-encoding"} if filters else set()))
 
 
 def path_within(scope: Scope) -> str:

@@ -41,11 +41,14 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Deletes at most `limit` records whose `column` holds a time before `before` (seconds)."""
+    """Deletes at most `limit` records whose `column` comes before `before`.
+
+    Seconds for a time; for the key of rows that are named by their time, a text.
+    """
 
     record: type[Record]
     column: str
-    before: int
+    before: int | str
     limit: int = 1000
 
 

@@ -27,6 +27,9 @@ from mcplatch.store.port import Replace, Transaction
 NAME = "refresh_token"
 SEAL_PURPOSE = "refresh answer"
 
+# A token that is not rotated is not written at every use either, but once it has aged this much.
+RENEW_AFTER = 24 * 3600
+
 _UNUSABLE = "The refresh token is not valid."
 
 TOKEN_MISSING = Reason(
@@ -67,7 +70,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The presented token, its grant, and the grant's current token if that is another one."""
+    """The presented token, its grant, and the grant's current token: the same, or a later one."""
 
     token: RefreshToken | None
     grant: Grant | None
@@ -86,17 +89,14 @@ def parse(form: Parameters) -> Request | Refusal:
 
 
 def read(transaction: Transaction, request: Request) -> Facts:
-    """The facts; the token's row and then the grant's are held: the grant has one line of
-    tokens.
-    """
-    token = transaction.one(RefreshToken, lock=True, token_hash=name_of(request.refresh_token))
+    """The facts; the grant's row is held, because it says which of its tokens is current."""
+    token = transaction.one(RefreshToken, token_hash=name_of(request.refresh_token))
     if token is None:
         return Facts(None, None, None)
     grant = transaction.one(Grant, lock=True, grant_id=token.grant_id)
-    current = None
-    if token.rotated_at is not None and grant is not None:
-        current = transaction.one(RefreshToken, token_hash=grant.refresh_hash)
-    return Facts(token, grant, current)
+    if grant is None or grant.refresh_hash == token.token_hash:
+        return Facts(token, grant, token)
+    return Facts(token, grant, transaction.one(RefreshToken, token_hash=grant.refresh_hash))
 
 
 def decide(
@@ -105,8 +105,8 @@ def decide(
     """Validates everything before anything is written: a refused request must not burn the
     token.
     """
-    token, grant = facts.token, facts.grant
-    if token is None or grant is None:
+    token, grant, current = facts.token, facts.grant, facts.current
+    if token is None or grant is None or current is None:
         return Refused(TOKEN_UNKNOWN)
     if grant.client_id != client.client_id:
         return Refused(TOKEN_OF_ANOTHER_CLIENT)
@@ -121,32 +121,27 @@ def decide(
     scope = tuple(s for s in grant.scope if s in request.scope) or grant.scope
     if client.token_endpoint_auth_method != "none":
         return _renew(token, grant, scope, policy, moment)
-    if token.rotated_at is None:
-        return _rotate(request, token, grant, scope, policy, moment)
-    if facts.current is not None and _may_be_repeated(token, facts.current, policy, moment):
-        return _repeat(request, token, facts.current, grant, scope)
+    if token.token_hash == current.token_hash:
+        return _rotate(request, grant, scope, policy, moment)
+    if _may_be_repeated(token, current, policy, moment):
+        return _repeat(request, current, grant, scope)
     return Refused(TOKEN_REUSED, (revoke(grant, moment.now, TOKEN_REUSED.name),), grant)
 
 
 def _may_be_repeated(
     token: RefreshToken, current: RefreshToken, policy: Policy, moment: Moment
 ) -> bool:
-    if token.rotated_at is None or current.sealed is None or token.retries >= policy.most_retries:
-        return False
     if token.generation + 1 != current.generation:
         return False
-    age, lifetimes = moment.now - token.rotated_at, policy.lifetimes
+    if current.sealed is None or current.retries >= policy.most_retries:
+        return False
+    age, lifetimes = moment.now - current.created_at, policy.lifetimes
     lost = current.confirmed_at is None and age <= lifetimes.retry_unconfirmed
     return age <= lifetimes.retry or lost
 
 
 def _rotate(
-    request: Request,
-    token: RefreshToken,
-    grant: Grant,
-    scope: tuple[str, ...],
-    policy: Policy,
-    moment: Moment,
+    request: Request, grant: Grant, scope: tuple[str, ...], policy: Policy, moment: Moment
 ) -> Issued:
     secret, generation = moment.token(), grant.generation + 1
     successor = RefreshToken(
@@ -162,22 +157,18 @@ def _rotate(
         refresh_hash=successor.token_hash,
         last_used_at=moment.now,
     )
-    changes = (Replace(grant, used), Replace(token, changed(token, rotated_at=moment.now)))
+    changes = (Replace(grant, used),)
     return Issued(
         used, scope, generation, "refreshed", secret, changes, successor, request.refresh_token
     )
 
 
 def _repeat(
-    request: Request,
-    token: RefreshToken,
-    successor: RefreshToken,
-    grant: Grant,
-    scope: tuple[str, ...],
+    request: Request, current: RefreshToken, grant: Grant, scope: tuple[str, ...]
 ) -> Issued | Repeated:
     key = answer_key(request.refresh_token)
-    body = unseal(key, successor.sealed or b"", bound_to=successor.token_hash)
-    counted = (Replace(token, changed(token, retries=token.retries + 1)),)
+    body = unseal(key, current.sealed or b"", bound_to=current.token_hash)
+    counted = (Replace(current, changed(current, retries=current.retries + 1)),)
     answer = json.loads(body)
     if answer["scope"] == " ".join(scope):
         return Repeated(grant, body, counted)
@@ -190,8 +181,10 @@ def _renew(
 ) -> Issued:
     used = changed(grant, last_used_at=moment.now)
     until = min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at)
-    changes = (Replace(grant, used), Replace(token, changed(token, expires_at=until)))
-    return Issued(used, scope, grant.generation, "refreshed", None, changes)
+    changes = [Replace(grant, used)]
+    if until - token.expires_at > RENEW_AFTER:
+        changes.append(Replace(token, changed(token, expires_at=until)))
+    return Issued(used, scope, grant.generation, "refreshed", None, tuple(changes))
 
 
 def answer_key(presented: str) -> bytes:

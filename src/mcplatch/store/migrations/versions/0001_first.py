@@ -27,7 +27,6 @@ def upgrade() -> None:
         sa.Column("revoked_at", _WHOLE),
         sqlite_with_rowid=False,
     )
-    op.create_index("access_token_expires_at", "access_token", ["expires_at"])
     op.create_table(
         "audit_event",
         sa.Column("at", _WHOLE, nullable=False),
@@ -54,7 +53,6 @@ def upgrade() -> None:
         sa.Column("spent_at", _WHOLE),
         sqlite_with_rowid=False,
     )
-    op.create_index("authorization_code_expires_at", "authorization_code", ["expires_at"])
     op.create_table(
         "bucket",
         sa.Column("key", sa.Text(), primary_key=True),
@@ -108,7 +106,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("grant_client_id", "grant", ["client_id"])
-    op.create_index("grant_expires_at", "grant", ["expires_at"])
     op.create_index("grant_user_id", "grant", ["user_id"])
     op.create_table(
         "interaction",
@@ -130,7 +127,6 @@ def upgrade() -> None:
         sa.Column("denied_at", _WHOLE),
         sqlite_with_rowid=False,
     )
-    op.create_index("interaction_expires_at", "interaction", ["expires_at"])
     op.create_table(
         "refresh_token",
         sa.Column("token_hash", sa.Text(), primary_key=True),
@@ -138,13 +134,11 @@ def upgrade() -> None:
         sa.Column("generation", _WHOLE, nullable=False),
         sa.Column("created_at", _WHOLE, nullable=False),
         sa.Column("expires_at", _WHOLE, nullable=False),
-        sa.Column("rotated_at", _WHOLE),
         sa.Column("sealed", sa.LargeBinary()),
         sa.Column("confirmed_at", _WHOLE),
         sa.Column("retries", _WHOLE, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("refresh_token_expires_at", "refresh_token", ["expires_at"])
     op.create_table(
         "session",
         sa.Column("session_hash", sa.Text(), primary_key=True),
@@ -155,7 +149,6 @@ def upgrade() -> None:
         sa.Column("ended_at", _WHOLE),
         sqlite_with_rowid=False,
     )
-    op.create_index("session_expires_at", "session", ["expires_at"])
     op.create_index("session_user_id", "session", ["user_id"])
     op.create_table(
         "signing_key",
