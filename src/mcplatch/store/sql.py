@@ -61,11 +61,10 @@ class SqlTransaction:
     def one(self, record: type[R], *, lock: bool = False, **equal: Any) -> R | None:
         """See `port.Transaction.one`."""
         shape = SHAPES[record]
-        lock = lock and self._locks
-        text, names = self._statements.get(
-            (record, lock, *_asked(equal)), _select, shape, equal, lock
-        )
-        row = self._execute(text, _bound(shape, equal, names)).fetchone()
+        key = (record, lock and self._locks, *_asked(equal))
+        text, names = self._statements.get(key, _select, shape, equal, key[1])
+        values = tuple(equal.values()) if len(equal) == 1 else _bound(shape, equal, names)
+        row = self._execute(text, values).fetchone()
         return None if row is None else shape.read(row)
 
     def all(
