@@ -65,7 +65,7 @@ def parse_form(body: bytes, *, repeatable: frozenset[str] = REPEATABLE) -> Param
         if not field:
             continue
         raw_name, _, raw_value = field.partition(b"=")
-        name, value = _decode(raw_name), _decode(raw_value)
+        name, value = _NAMES.get(raw_name) or _decode(raw_name), _decode(raw_value)
         if name is None or value is None:
             return Refusal(REQUEST_MALFORMED)
         if name in seen and name not in repeatable:
@@ -74,6 +74,18 @@ def parse_form(body: bytes, *, repeatable: frozenset[str] = REPEATABLE) -> Param
         if value:
             values[name] = (*values.get(name, ()), value)
     return Parameters(values)
+
+
+# What nearly every request is made of, decoded once.
+_NAMES = {
+    name.encode(): name
+    for name in (
+        *("client_id", "client_secret", "code", "code_challenge", "code_challenge_method"),
+        *("code_verifier", "csrf", "days", "decision", "grant_type", "password", "prompt"),
+        *("redirect_uri", "refresh_token", "resource", "response_mode", "response_type"),
+        *("scope", "state", "token", "token_type_hint", "username"),
+    )
+}
 
 
 def _decode(raw: bytes) -> str | None:

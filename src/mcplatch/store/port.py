@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from mcplatch.records import Record
+from mcplatch.records import Record, changed
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -30,6 +30,14 @@ class Replace:
 
     old: Record
     new: Record
+    columns: tuple[str, ...] | None = None
+    """What may differ between them; None lets the store compare them whole."""
+
+
+def replacing(old: R, **values: Any) -> tuple[R, Replace]:
+    """The record with some fields replaced, and the change that makes it so."""
+    new = changed(old, **values)
+    return new, Replace(old, new, tuple(values))
 
 
 @dataclass(frozen=True, slots=True)

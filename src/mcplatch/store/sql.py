@@ -34,6 +34,7 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._prepared: dict[Any, Prepared] = {}
+        self._orders: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     def get(self, key: Any, build: Callable[..., Any], *arguments: Any) -> Prepared:
         """The statement that `build` describes, compiled at its first use."""
@@ -42,6 +43,14 @@ class Statements:
             compiled = build(*arguments).compile(dialect=self._dialect)
             found = str(compiled), tuple(compiled.positiontup or ())
             self._prepared[key] = found
+        return found
+
+    def ordered(self, shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """`columns` in the order of the table."""
+        found = self._orders.get((shape.key, columns))
+        if found is None:
+            found = tuple(name for name in shape.columns if name in columns)
+            self._orders[shape.key, columns] = found
         return found
 
 
@@ -86,8 +95,9 @@ class SqlTransaction:
         match change:
             case Put(record):
                 return self._put(SHAPES[type(record)], record)
-            case Replace(old, new):
-                return self._replace(SHAPES[type(old)], old, new)
+            case Replace(old, new, columns):
+                shape = SHAPES[type(old)]
+                return self._replace(shape, old, new, columns or _differing(shape, old, new))
             case Forget(record):
                 return self._forget(SHAPES[type(record)], record)
             case Sweep():
@@ -103,21 +113,13 @@ class SqlTransaction:
         self._execute(text, values)
         return 1
 
-    def _replace(self, shape: Shape, old: Any, new: Any) -> int:
-        before, after = shape.row(old), shape.row(new)
-        changed = tuple(
-            place
-            for place, (left, right) in enumerate(zip(before, after, strict=True))
-            if left is not right and left != right
-        )
-        if not changed:
+    def _replace(self, shape: Shape, old: Any, new: Any, columns: tuple[str, ...]) -> int:
+        if not columns:
             return 0
-        text, _ = self._statements.get((shape.record, changed), _update, shape, changed)
-        values = (
-            *(after[place] for place in changed),
-            getattr(old, shape.key),
-            *(before[place] for place in changed),
-        )
+        # SQLAlchemy sets columns in the order of the table, whatever the order they are named in.
+        ordered = self._statements.ordered(shape, columns)
+        text, _ = self._statements.get((shape.record, ordered), _update, shape, ordered)
+        values = (*shape.some(new, ordered), getattr(old, shape.key), *shape.some(old, ordered))
         if self._execute(text, values).rowcount != 1:
             raise Contended(f"{shape.table.name} was changed by somebody else")
         return 1
@@ -132,6 +134,10 @@ class SqlTransaction:
         )
         values = {"before": change.before, "at_most": change.limit}
         return int(self._execute(text, tuple(values[name] for name in names)).rowcount)
+
+
+def _differing(shape: Shape, old: Any, new: Any) -> tuple[str, ...]:
+    return tuple(name for name in shape.columns if getattr(old, name) != getattr(new, name))
 
 
 def _asked(equal: dict[str, Any]) -> Iterable[Any]:
@@ -175,8 +181,8 @@ def _insert(shape: Shape, count: int) -> Any:
     return sa.insert(shape.table).values({c: _parameter(shape, c) for c in columns}).inline()
 
 
-def _update(shape: Shape, changed: tuple[int, ...]) -> Any:
-    table, columns = shape.table, [shape.columns[place] for place in changed]
+def _update(shape: Shape, columns: tuple[str, ...]) -> Any:
+    table = shape.table
     same = [table.c[c].is_not_distinct_from(_parameter(shape, c, f"old_{c}")) for c in columns]
     return (
         sa.update(table)

@@ -59,6 +59,13 @@ class Shape:
                 row[place] = tuple(row[place].split())
         return self.record(*row)
 
+    def some(self, record: Any, columns: tuple[str, ...]) -> list[Any]:
+        """What the table keeps of some columns of a record."""
+        return [
+            " ".join(getattr(record, name)) if name in self.words else getattr(record, name)
+            for name in columns
+        ]
+
     def row(self, record: Any) -> tuple[Any, ...]:
         """What the table keeps of a record, in the order of the columns."""
         values = self.fields_of(record)

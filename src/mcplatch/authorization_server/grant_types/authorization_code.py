@@ -15,8 +15,8 @@ from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.pkce import is_verifier, proves
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
-from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken, changed
-from mcplatch.store.port import Put, Replace, Transaction
+from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
+from mcplatch.store.port import Put, Replace, Transaction, replacing
 
 NAME = "authorization_code"
 
@@ -120,16 +120,16 @@ def decide(
 
 def revoke(grant: Grant, now: int, because: str) -> Replace:
     """Ends a grant and with it everything that hangs on it."""
-    return Replace(grant, changed(grant, revoked_at=now, revoked_because=because))
+    return replacing(grant, revoked_at=now, revoked_because=because)[1]
 
 
 def _issue(
     code: AuthorizationCode, grant: Grant, client: Client, policy: Policy, moment: Moment
 ) -> Issued:
-    used = changed(grant, last_used_at=moment.now)
-    spent = Replace(code, changed(code, spent_at=moment.now))
+    _spent, spend = replacing(code, spent_at=moment.now)
     if "refresh_token" not in client.grant_types:
-        return Issued(used, grant.scope, 0, "code-exchanged", None, (spent, Replace(grant, used)))
+        used, use = replacing(grant, last_used_at=moment.now)
+        return Issued(used, grant.scope, 0, "code-exchanged", None, (spend, use))
     secret = moment.token()
     first = RefreshToken(
         token_hash=name_of(secret),
@@ -138,6 +138,5 @@ def _issue(
         created_at=moment.now,
         expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
     )
-    used = changed(used, refresh_hash=first.token_hash)
-    changes = (spent, Replace(grant, used), Put(first))
-    return Issued(used, grant.scope, 0, "code-exchanged", secret, changes)
+    used, use = replacing(grant, last_used_at=moment.now, refresh_hash=first.token_hash)
+    return Issued(used, grant.scope, 0, "code-exchanged", secret, (spend, use, Put(first)))

@@ -20,9 +20,9 @@ from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
 from mcplatch.protocol.scope import parse_scope
-from mcplatch.records import Client, Grant, RefreshToken, changed
+from mcplatch.records import Client, Grant, RefreshToken
 from mcplatch.seal import derive_key, unseal
-from mcplatch.store.port import Replace, Transaction
+from mcplatch.store.port import Transaction, replacing
 
 NAME = "refresh_token"
 SEAL_PURPOSE = "refresh answer"
@@ -151,15 +151,14 @@ def _rotate(
         created_at=moment.now,
         expires_at=min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at),
     )
-    used = changed(
+    used, use = replacing(
         grant,
         generation=generation,
         refresh_hash=successor.token_hash,
         last_used_at=moment.now,
     )
-    changes = (Replace(grant, used),)
     return Issued(
-        used, scope, generation, "refreshed", secret, changes, successor, request.refresh_token
+        used, scope, generation, "refreshed", secret, (use,), successor, request.refresh_token
     )
 
 
@@ -168,7 +167,7 @@ def _repeat(
 ) -> Issued | Repeated:
     key = answer_key(request.refresh_token)
     body = unseal(key, current.sealed or b"", bound_to=current.token_hash)
-    counted = (Replace(current, changed(current, retries=current.retries + 1)),)
+    counted = (replacing(current, retries=current.retries + 1)[1],)
     answer = json.loads(body)
     if answer["scope"] == " ".join(scope):
         return Repeated(grant, body, counted)
@@ -179,11 +178,11 @@ def _repeat(
 def _renew(
     token: RefreshToken, grant: Grant, scope: tuple[str, ...], policy: Policy, moment: Moment
 ) -> Issued:
-    used = changed(grant, last_used_at=moment.now)
+    used, use = replacing(grant, last_used_at=moment.now)
     until = min(moment.now + policy.lifetimes.refresh_idle, grant.expires_at)
-    changes = [Replace(grant, used)]
+    changes = [use]
     if until - token.expires_at > RENEW_AFTER:
-        changes.append(Replace(token, changed(token, expires_at=until)))
+        changes.append(replacing(token, expires_at=until)[1])
     return Issued(used, scope, grant.generation, "refreshed", None, tuple(changes))
 
 
