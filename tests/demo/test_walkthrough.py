@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -158,7 +159,7 @@ def test_a_person_at_a_browser_is_led_through_it(tmp_path: Path) -> None:
         "FORM_BROWSER_PASSWORD": ADA.password,
         "FORM_BROWSER_TICK": "all",
         "FORM_BROWSER_LOG": str(tmp_path / "browser.log"),
-        "BROWSER": f"{sys.executable} {outside}",
+        "BROWSER": shlex.join([sys.executable, str(outside)]),
         "PYTHONPATH": str(outside.parents[2]),
     }
     kept = tmp_path / "kept"
