@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcplatch.authorization_server.access_tokens import mint
+from mcplatch.authorization_server.access_tokens import mint, remember
 from mcplatch.authorization_server.client_authentication import Credentials, present
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated, refused_event
 from mcplatch.authorization_server.grant_types import BY_NAME, GrantType
 from mcplatch.authorization_server.grant_types.refresh_token import answer_key
 from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
+from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
@@ -24,7 +25,7 @@ from mcplatch.protocol.token import (
     GRANT_TYPE_UNSUPPORTED,
     token_response,
 )
-from mcplatch.records import AuditEvent, changed
+from mcplatch.records import AuditEvent, Grant, changed
 from mcplatch.seal import seal
 from mcplatch.store.port import Change, Put, Transaction
 
@@ -116,6 +117,8 @@ def _answered(
         ring=house.ring,
         moment=moment,
     )
+    if minted.claims is not None and _is_introspected(decision.grant, house.policy):
+        remember(minted.token, minted.claims, house)
     body = token_response(
         minted.token,
         expires_in=minted.expires_in,
@@ -127,6 +130,11 @@ def _answered(
     successor = decision.successor
     sealed = seal(answer_key(decision.presented), body, bound_to=successor.token_hash)
     return body, (*minted.changes, Put(changed(successor, sealed=sealed)))
+
+
+def _is_introspected(grant: Grant, policy: Policy) -> bool:
+    resource = policy.resource(grant.resource)
+    return resource is not None and resource.introspection_secret_hash is not None
 
 
 def _witness(decision: Issued | Repeated, asked: Asked, moment: Moment) -> Put:
