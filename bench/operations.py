@@ -48,6 +48,7 @@ class Bed:
     paths: dict[str, str] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     samples: Samples = field(default_factory=dict)
+    rounds: int = 0
 
     async def discover(self) -> None:
         self.lines = [Line(self.server.port) for _ in range(CONCURRENCY)]
@@ -128,7 +129,7 @@ class Bed:
         return Held(held.client_id, back["code"][0], verifier)
 
     def _person(self, line: Line) -> dict[str, str]:
-        number = self.lines.index(line)
+        number = self.rounds * CONCURRENCY + self.lines.index(line)
         return {name: value.format(number) for name, value in self.peer.person}
 
     async def exchange(self, line: Line, held: Held) -> Held:
@@ -199,11 +200,15 @@ async def one_round(bed: Bed, count: int) -> None:
 
 
 async def _sign_in(bed: Bed, held: Held) -> None:
-    """Each connection is one browser; the first authorization of it signs its person in."""
+    """Each connection is the browser of somebody who has not been here before, and signs them in.
+
+    One person allows a few dozen clients in a round; nobody gathers hundreds of them.
+    """
+    bed.rounds += 1
     if bed.peer.person:
         for line in bed.lines:
-            if not line.cookies:
-                await bed.authorize(line, held)
+            line.cookies.clear()
+            await bed.authorize(line, held)
 
 
 def expect(answer: Answer, *statuses: int) -> Answer:

@@ -20,6 +20,7 @@ from mcplatch.store.port import Put
 RESOURCE = "http://localhost:8001/mcp"
 SECRET = secrets.token_urlsafe(32)
 PASSWORD = "the password of the bench"
+MOST_ROUNDS = 40
 
 # Limits as wide as this are counted as ever, but a load from one address does not meet them.
 CONFIGURATION = """
@@ -73,7 +74,7 @@ def _launch(logs: Path) -> Server:
 
 
 async def _add_people(database: str) -> None:
-    """One person for each connection: nobody allows hundreds of clients."""
+    """More people than any run takes: one for each connection and round."""
     moment = Moment(clock())
     store = open_store(database)
     hashed = await Passwords().hash(PASSWORD)
@@ -85,7 +86,7 @@ async def _add_people(database: str) -> None:
             created_at=moment.now,
             password_hash=hashed,
         )
-        for number in range(CONCURRENCY)
+        for number in range(CONCURRENCY * MOST_ROUNDS)
     ]
     await store.settle(lambda transaction: transaction.apply(map(Put, people)))
     await store.close()

@@ -25,7 +25,7 @@ METADATA = "/.well-known/oauth-authorization-server"
 class Peer:
     """One authorization server of the table.
 
-    person: what the form of its sign-in page is filled with; {} becomes the connection's number.
+    person: what the form of its sign-in page is filled with; {} becomes a number of their own.
     passing: part of the name of cookies that belong to one authorization. A browser would keep
     them for a while, but nobody allows a new client every few milliseconds.
     """
