@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -90,7 +91,7 @@ _NAMES = {
 
 def _decode(raw: bytes) -> str | None:
     if b"%" in raw:
-        if not _percents_are_whole(raw):
+        if _PERCENT_BROKEN.search(raw):
             return None
         raw = unquote_to_bytes(raw.replace(b"+", b" "))
     elif b"+" in raw:
@@ -102,10 +103,4 @@ def _decode(raw: bytes) -> str | None:
     return None if "\x00" in text else text
 
 
-_HEX = frozenset(b"0123456789abcdefABCDEF")
-
-
-def _percents_are_whole(raw: bytes) -> bool:
-    return all(
-        len(part) >= 2 and part[0] in _HEX and part[1] in _HEX for part in raw.split(b"%")[1:]
-    )
+_PERCENT_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
