@@ -85,8 +85,18 @@ class Policy:
     registrations_altogether: Limit = REGISTRATIONS_ALTOGETHER
     authorizations_per_address: Limit = AUTHORIZATIONS
 
+    _spelled: dict[str, Resource] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Every resource by its configured spelling, which is how nearly everybody names it."""
+        spelled = {resource.identifier: resource for resource in self.resources}
+        object.__setattr__(self, "_spelled", spelled)
+
     def resource(self, identifier: str) -> Resource | None:
         """The resource that `identifier` names, in any tolerated spelling (AS-120)."""
+        found = self._spelled.get(identifier)
+        if found is not None:
+            return found
         for resource in self.resources:
             if same_resource(resource.identifier, identifier):
                 return resource
