@@ -88,7 +88,7 @@ def guarded(endpoint: Endpoint, front: Front) -> Callable[[Request], Awaitable[R
         try:
             return await endpoint(request, front)
         except (StoreDown, Contended, PasswordsBusy) as busy:
-            log().warning("page not served", path=request.scope["path"], error=type(busy).__name__)
+            log().warning("page not served", path=request.scope["path"], error=repr(busy))
             response = front.page(OurFault("", BUSY_SECONDS), 503)
             response.headers["retry-after"] = str(BUSY_SECONDS)
             return response

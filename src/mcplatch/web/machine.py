@@ -213,7 +213,7 @@ async def _answered(endpoint: Endpoint, house: House, scope: Scope, receive: Rec
     try:
         return await endpoint.answer(call, house)
     except (StoreDown, Contended) as broken:
-        log().warning("store unavailable", path=scope["path"], error=type(broken).__name__)
+        log().warning("store unavailable", path=scope["path"], error=repr(broken))
         return refused(STORE_UNAVAILABLE, (b"retry-after", b"1"))
     except Exception:  # noqa: BLE001  (the last line of defence: no trace leaves)
         log().exception("request failed", path=scope["path"])
