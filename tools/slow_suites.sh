@@ -17,4 +17,4 @@ if [[ ! -e $done || $outside/package-lock.json -nt $done ]]; then
     echo '· npm is missing: the suites of outside programs will fail (Debian: apt-get install npm)'
   fi
 fi
-exec .venv/bin/python -m pytest -q -m slow "$@"
+exec .venv/bin/python -m pytest -q -m slow -n 2 --dist loadfile "$@"
