@@ -254,7 +254,8 @@ def test_the_keyboard_is_enough(server: Live, browser: Browser, look: str) -> No
     context = browser.new_context(java_script_enabled=False, **settings)
     tab = context.new_page()
     tab.goto(server.link())
-    tab.keyboard.type("ana")  # the name field has the focus
+    expect(tab.get_by_label("User name")).to_be_focused()
+    tab.keyboard.type("ana")
     tab.keyboard.press("Tab")
     tab.keyboard.type(PASSWORD)
     tab.keyboard.press("Enter")

@@ -112,7 +112,10 @@ def run(
 def converse(
     command: list[str], env: dict[str, str], asked: list[dict[str, Any]], last: int
 ) -> dict[str, Any]:
-    """Speak JSON-RPC with a program over its pipes until it answers the request with id `last`."""
+    """Speak JSON-RPC with a program over its pipes until it answers the request with id `last`.
+
+    As every host does, nothing is asked before the first request has its answer.
+    """
     process = subprocess.Popen(
         command,
         env=env,
@@ -127,12 +130,16 @@ def converse(
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.writelines(json.dumps(one) + "\n" for one in asked)
+        first, *rest = (json.dumps(one) + "\n" for one in asked)
+        process.stdin.write(first)
         process.stdin.flush()
         for line in process.stdout:
             answer: dict[str, Any] = json.loads(line)
             if answer.get("id") == last:
                 return answer
+            if answer.get("id") == asked[0]["id"]:
+                process.stdin.writelines(rest)
+                process.stdin.flush()
     finally:
         stop.cancel()
         process.terminate()

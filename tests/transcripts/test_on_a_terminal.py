@@ -161,6 +161,8 @@ def test_ctrl_c_at_the_prompt_leaves(tmp_path: Path) -> None:
         terminal.wait_for("paste")
         terminal.type(back + "\n")
         terminal.wait_for("mcp> ")
+        # CPython prints the prompt a moment before it listens, and forgets a signal in between.
+        time.sleep(0.5)
         terminal.type("\x03")
         assert terminal.end() == 0
         assert "Traceback" not in terminal.screen
