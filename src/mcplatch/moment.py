@@ -51,8 +51,12 @@ def digest(secret: str) -> str:
 
 
 def name_of(token: str) -> str:
-    """The name of the row of a token from `Moment.token`: its time, and a digest of all of it."""
-    return token[:TIME_CHARACTERS] + digest(token)
+    """The name of the row of a token from `Moment.token`: its time, and a digest of all of it.
+
+    A stranger's text may begin with anything, also with what a database cannot keep (NUL).
+    """
+    time = token[:TIME_CHARACTERS]
+    return (time if time.isascii() and time.isalnum() else "") + digest(token)
 
 
 def made_by(moment: int) -> str:

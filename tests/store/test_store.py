@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from mcplatch.records import AuditEvent, AuthorizationCode, Client, Deployment, User
+from mcplatch.moment import name_of
+from mcplatch.records import (
+    AccessToken,
+    AuditEvent,
+    AuthorizationCode,
+    Client,
+    Deployment,
+    RefreshToken,
+    Session,
+    User,
+)
 from mcplatch.store import open_store
 from mcplatch.store.migrate import migrate
 from mcplatch.store.port import (
@@ -24,6 +36,8 @@ from mcplatch.store.port import (
     Sweep,
     Transaction,
 )
+from mcplatch.store.sql import Statements
+from mcplatch.store.sqlite import SqliteStore
 from mcplatch.store.tables import METADATA, SHAPES
 from tests.world import client, code, refresh_token
 
@@ -195,3 +209,56 @@ def test_an_address_nobody_knows_is_refused() -> None:
 def test_a_database_that_is_not_there_is_a_breakdown() -> None:
     with pytest.raises(StoreDown):
         open_store("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_an_empty_column_may_be_the_whole_question(store: Store) -> None:
+    await store.settle(lambda t: t.apply((Put(ADA),)))
+    assert await store.settle(lambda t: t.one(User, locked_at=None)) == ADA
+    assert await store.settle(lambda t: t.one(User, username=None, lock=True)) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", "\x00" * 20, "\x00abc", "ü" * 20, "0" * 14 + "\x00", "0' --"]
+)
+async def test_whatever_a_stranger_sends_as_a_token_is_merely_unknown(
+    store: Store, token: str
+) -> None:
+    assert await store.look(lambda t: t.one(Session, session_hash=name_of(token))) is None
+
+
+def test_the_order_of_columns_is_of_one_record_only() -> None:
+    statements, columns = Statements(sa.dialects.sqlite.dialect()), ("created_at", "resource")
+    assert statements.ordered(SHAPES[AccessToken], columns) == ("resource", "created_at")
+    assert statements.ordered(SHAPES[RefreshToken], columns) == ("created_at",)
+
+
+class _Disk:
+    """A connection whose file fails for as long as `fails`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection, self.fails = connection, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def execute(self, text: str, *values: Any) -> Any:
+        if self.fails and text in ("COMMIT", "ROLLBACK"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.connection.execute(text, *values)
+
+
+async def test_the_writer_outlives_a_disk_that_goes_and_comes_back(sqlite_url: str) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = SqliteStore(str(path))
+    store._connection = disk = _Disk(store._connection)  # type: ignore[assignment]
+    disk.fails = True
+    away = path.rename(path.with_suffix(".away"))
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            with pytest.raises(StoreDown):
+                await store.settle(lambda t: t.apply((Put(ADA),)))
+        away.rename(path)
+        with pytest.raises(StoreDown):  # whoever asks first finds the file again for the others
+            await store.settle(lambda t: t.now)
+        assert await store.settle(lambda t: t.apply((Put(ADA),))) == 1
+        await store.close()

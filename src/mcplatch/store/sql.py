@@ -34,7 +34,7 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._prepared: dict[Any, Prepared] = {}
-        self._orders: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._orders: dict[tuple[type[Any], tuple[str, ...]], tuple[str, ...]] = {}
 
     def get(self, key: Any, build: Callable[..., Any], *arguments: Any) -> Prepared:
         """The statement that `build` describes, compiled at its first use."""
@@ -47,10 +47,10 @@ class Statements:
 
     def ordered(self, shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
         """`columns` in the order of the table."""
-        found = self._orders.get((shape.key, columns))
+        found = self._orders.get((shape.record, columns))
         if found is None:
             found = tuple(name for name in shape.columns if name in columns)
-            self._orders[shape.key, columns] = found
+            self._orders[shape.record, columns] = found
         return found
 
 
@@ -72,7 +72,9 @@ class SqlTransaction:
         shape = SHAPES[record]
         key = (record, lock and self._locks, *_asked(equal))
         text, names = self._statements.get(key, _select, shape, equal, key[1])
-        values = tuple(equal.values()) if len(equal) == 1 else _bound(shape, equal, names)
+        # One value is bound as it is; an empty column is part of the text and binds nothing.
+        alone = len(equal) == len(names) == 1
+        values = tuple(equal.values()) if alone else _bound(shape, equal, names)
         row = self._execute(text, values).fetchone()
         return None if row is None else shape.read(row)
 

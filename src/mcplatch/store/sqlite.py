@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -176,14 +177,18 @@ class SqliteStore:
         execute("COMMIT")
 
     def _give_up(self, batch: list[_Job], broken: sqlite3.Error) -> None:
-        if self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                self._connection.close()
-                self._connection = _connect(self._path, "rw")
+        """Nothing was written. A connection that cannot even go back is replaced, now or, while the
+        file cannot be opened, by the next who try: the writer itself must outlive all trouble.
+        """
         for job in batch:
             job.failure = StoreDown(str(broken))
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._connection.close()
+            with suppress(StoreDown):
+                self._connection = _connect(self._path, "rw")
 
 
 def _try(job: _Job, transaction: SqlTransaction) -> None:
