@@ -15,7 +15,7 @@ Draw = Callable[[int], bytes]
 TIME_CHARACTERS = 14
 
 # Which of the many made in one second came first; nothing but the order of rows hangs on it.
-_ORDER = itertools.count(1)
+_ORDER = itertools.count(secrets.randbelow(1 << 24))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -19,7 +18,7 @@ from mcplatch.records import (
     RefreshToken,
     Session,
 )
-from mcplatch.store.port import Put, Store, Sweep
+from mcplatch.store.port import Blank, Put, Store, Sweep
 from tests.world import NOW, POLICY, client, code, grant, house, refresh_token
 
 pytestmark = pytest.mark.anyio
@@ -93,8 +92,19 @@ async def test_more_than_a_piece_goes_in_pieces(store: Store) -> None:
     assert await sweep(await house(store)) == PIECE + 10
 
 
+async def test_a_sealed_answer_is_kept_only_while_it_may_be_asked_for(store: Store) -> None:
+    now = int(time.time())
+    longest = POLICY.lifetimes.retry_unconfirmed
+    late, soon = f"{now - longest - 60:08x}000001", f"{now - longest + 60:08x}000001"
+    tokens = [refresh_token(token_hash=name, sealed=b"answer") for name in (late, soon)]
+    await store.settle(lambda t: t.apply([Put(token) for token in tokens]))
+    assert await sweep(await house(store)) == 1
+    left = await store.look(lambda t: t.all(RefreshToken))
+    assert {token.token_hash: token.sealed for token in left} == {late: None, soon: b"answer"}
+
+
 def test_every_piece_is_bounded() -> None:
     for step in plan(NOW, POLICY.lifetimes):
-        assert isinstance(step, Sweep)
+        assert isinstance(step, Sweep | Blank)
         assert 0 < step.limit <= PIECE
-        assert replace(step, before=0) != step
+        assert step.before

@@ -60,7 +60,17 @@ class Sweep:
     limit: int = 1000
 
 
-Change = Put | Replace | Forget | Sweep
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Empties `column` of at most `limit` records named by a time before `before`."""
+
+    record: type[Record]
+    column: str
+    before: str
+    limit: int = 1000
+
+
+Change = Put | Replace | Forget | Sweep | Blank
 
 
 class Contended(Exception):

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 
 from mcplatch.records import Record
-from mcplatch.store.port import Change, Contended, Forget, Put, Replace, Sweep
+from mcplatch.store.port import Blank, Change, Contended, Forget, Put, Replace, Sweep
 from mcplatch.store.tables import SHAPES, Shape
 
 R = TypeVar("R", bound=Record)
@@ -102,7 +102,7 @@ class SqlTransaction:
                 return self._replace(shape, old, new, columns or _differing(shape, old, new))
             case Forget(record):
                 return self._forget(SHAPES[type(record)], record)
-            case Sweep():
+            case Sweep() | Blank():
                 return self._sweep(SHAPES[change.record], change)
 
     def _put(self, shape: Shape, record: Any) -> int:
@@ -130,9 +130,10 @@ class SqlTransaction:
         text, _ = self._statements.get((shape.record, "forget"), _delete, shape)
         return int(self._execute(text, (getattr(record, shape.key),)).rowcount)
 
-    def _sweep(self, shape: Shape, change: Sweep) -> int:
+    def _sweep(self, shape: Shape, change: Sweep | Blank) -> int:
+        build = _sweep if isinstance(change, Sweep) else _blank
         text, names = self._statements.get(
-            (shape.record, "sweep", change.column), _sweep, shape, change.column
+            (shape.record, build, change.column), build, shape, change.column
         )
         values = {"before": change.before, "at_most": change.limit}
         return int(self._execute(text, tuple(values[name] for name in names)).rowcount)
@@ -206,3 +207,14 @@ def _sweep(shape: Shape, column: str) -> Any:
         .offset(_NONE)
     )
     return sa.delete(table).where(key.in_(old))
+
+
+def _blank(shape: Shape, column: str) -> Any:
+    table, key = shape.table, shape.table.c[shape.key]
+    full = (
+        sa.select(key)
+        .where(key < _parameter(shape, shape.key, "before"), table.c[column].is_not(None))
+        .limit(sa.bindparam("at_most", type_=sa.Integer()))
+        .offset(_NONE)
+    )
+    return sa.update(table).where(key.in_(full)).values({column: sa.null()})
