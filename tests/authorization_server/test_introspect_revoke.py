@@ -6,10 +6,11 @@ import pytest
 
 from mcplatch.authorization_server import guessing, introspect, revoke, token
 from mcplatch.authorization_server.decision import Refused
+from mcplatch.moment import name_of
 from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.refusal import Reason
 from mcplatch.records import AuditEvent
-from mcplatch.store.port import Store
+from mcplatch.store.port import Put, Store
 from tests.authorization_server.stage import (
     EXCHANGE,
     active,
@@ -19,7 +20,7 @@ from tests.authorization_server.stage import (
     refresh_form,
     the_grant,
 )
-from tests.world import MAIL, NOTES, SECRET, basic, form
+from tests.world import MAIL, NOTES, SECRET, basic, form, grant, refresh_token
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +85,23 @@ async def test_a_refresh_token_takes_its_grant_along(store: Store) -> None:
     assert await reason_of(refresh_form(body["refresh_token"]), at) == "refresh-grant-ended"
     events = await store.look(lambda t: t.all(AuditEvent, kind="grant-revoked"))
     assert len(events) == 1
+
+
+@pytest.mark.requirement("AS-73", "AS-140")
+async def test_what_one_installation_gives_back_the_other_keeps(store: Store) -> None:
+    """All installations of a public client share its id; their grants have nothing in common."""
+    at = await furnished(store)
+    first = await answered(EXCHANGE, at)
+    now = await store.look(lambda t: t.now)
+    other = grant(grant_id="grant-2", expires_at=now + 9999, refresh_hash=name_of("refresh-9"))
+    token_of_other = refresh_token(
+        token_hash=name_of("refresh-9"), grant_id="grant-2", expires_at=now + 9999
+    )
+    await store.settle(lambda t: t.apply((Put(other), Put(token_of_other))))
+    asked = form(token=first["refresh_token"], client_id="client-1")
+    assert await revoke.answer(asked, None, at) is None
+    assert await reason_of(refresh_form(first["refresh_token"]), at) == "refresh-grant-ended"
+    assert await answered(refresh_form("refresh-9"), at)
 
 
 @pytest.mark.requirement("AS-140")

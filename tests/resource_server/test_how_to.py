@@ -1,4 +1,4 @@
-"""The code in the how-to page runs as it stands there."""
+"""The code in the how-to page and in the README runs as it stands there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.resource_server.wire import ask, call, challenge
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/protect-a-server.md"
+README = PAGE.parents[2] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
@@ -23,6 +24,12 @@ def run(block: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(compile(block, str(PAGE), "exec"), names)
     return names
+
+
+async def test_the_server_of_the_readme_is_guarded() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    async with serving(run(block)["mcp"].http_app()) as client:
+        assert challenge(await call(client, "delete_note")).get("scope") == "notes:write"
 
 
 def test_every_block_runs() -> None:
