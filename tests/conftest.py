@@ -19,7 +19,7 @@ EMPTY = """
 do $$
 declare one text;
 begin
-  perform pg_terminate_backend(pid) from pg_stat_activity
+  perform pg_terminate_backend(pid, 5000) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid();
   for one in select quote_ident(tablename) from pg_tables
     where schemaname = 'public' and tablename <> 'alembic_version'
