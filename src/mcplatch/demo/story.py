@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -22,6 +23,7 @@ from mcplatch.moment import Moment, clock
 if TYPE_CHECKING:
     from mcp import Client
 
+MOST_LOOKS = 60
 ASKING: Final = "A client calls get_time, and is told to ask a person first"
 STEPPING_UP: Final = "The client calls admin-action, which needs more"
 TAKING_BACK: Final = "You take it back"
@@ -136,12 +138,17 @@ class Story:
         return found if isinstance(found, dict) else {}
 
     async def _refused(self, client: Client, auth: LatchAuth) -> None:
-        try:
-            await client.call_tool("get_time", {})
-        except Exception:  # noqa: BLE001 - whatever the client makes of it, it got no answer
-            self.expects("the client knows that it has to sign in again", auth.trouble is not None)
-        else:
-            self.wrong.append("get_time is refused after access was taken back")
+        """Two permissions were given, one in each act; a person may take back either first."""
+        for look in range(MOST_LOOKS):
+            try:
+                await client.call_tool("get_time", {})
+            except Exception:  # noqa: BLE001 - whatever the client makes of it, it got no answer
+                self.expects("the client knows it has to sign in again", auth.trouble is not None)
+                return
+            if look == 0:
+                self.narrator.say("It still has the other permission: press Disconnect there too.")
+            await asyncio.sleep(1)
+        self.wrong.append("get_time is refused after access was taken back")
 
     def _wallet(self) -> Wallet:
         """A wallet in the demonstration's own folder: the person's keyring is left alone."""
