@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from mcplatch.config.reading import PREFIX, shown
 from mcplatch.config.settings import Config
+from tools import checklist
 from tools.reasons import reasons
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,33 +139,27 @@ error and the sentence, which are the same for reasons that an attacker must not
 
 
 def requirements() -> str:
-    """The rows of the requirements checklist, and the test files that hold each."""
-    held: dict[str, set[str]] = {}
-    tests = ROOT / "tests"
-    for file in sorted([*tests.glob("test_*.py"), *tests.glob("*/test_*.py")]):
-        for marked in re.findall(r"mark\.requirement\(([^)]*)\)", file.read_text(encoding="utf-8")):
-            for one in re.findall(r"[\"']([A-Z]+-?[0-9]+[a-z]?)[\"']", marked):
-                held.setdefault(one, set()).add(file.relative_to(ROOT).as_posix())
+    """The rows of the requirements checklist: the test files that hold each, or why none does."""
+    held, left_out, owed = checklist.held(), checklist.left_out(), checklist.owed()
+    says = {one: ", ".join(f"[{path}](../../{path})" for path in held[one]) for one in held}
+    says |= {one: f"**left out**: {reason}" for one, reason in left_out.items()}
     rows = [
-        f"| {one} | {', '.join(f'[{path}](../../{path})' for path in sorted(held[one]))} |\n"
-        for one in sorted(held, key=_in_order)
+        f"| {one} | {says.get(one, '**nothing**')} |\n"
+        for one in sorted({*owed, *says}, key=checklist.place)
     ]
     head = f"""{MADE}
 # Requirements
 
-{len(held)} rows of the checklist of requirements are held by tests that name them: AS authorization
-server, RS resource server, CL client; E the measured outcomes of the SDK.
+The parts built so far owe {len(owed)} rows of the checklist of requirements (AS authorization
+server, RS resource server, CL client; E the measured outcomes of the SDKs).
+{len(held.keys() & set(owed))} of them are held by tests that name them, {len(left_out)} are left
+out for the reason given; {len(held.keys() - set(owed))} further rows are held too. What is owed and
+what is left out stands in [tools/checklist.toml](../../tools/checklist.toml).
 
 | row | tests |
 |---|---|
 """
     return head + "".join(rows)
-
-
-def _in_order(one: str) -> tuple[str, int, str]:
-    match = re.fullmatch(r"([A-Z]+)-?([0-9]+)([a-z]?)", one)
-    assert match is not None  # only such are collected
-    return match[1], int(match[2]), match[3]
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ ASKED = [
 ]
 
 
-@pytest.mark.requirement("AS-10", "AS-134", "AS-149", "AS-174")
+@pytest.mark.requirement("AS-10", "AS-134", "AS-149", "AS-174", "E10")
 @pytest.mark.parametrize(("asked", "found"), ASKED)
 def test_which_scope_is_put_to_the_person(
     asked: tuple[str, ...], found: tuple[str, ...] | None
@@ -189,7 +189,7 @@ def test_which_scope_is_put_to_the_person(
     assert scope == found if found else isinstance(scope, Refusal)
 
 
-@pytest.mark.requirement("AS-149")
+@pytest.mark.requirement("AS-149", "E10")
 def test_an_operators_limit_binds_and_a_clients_own_does_not() -> None:
     resource = POLICY.resources[0]
     limited = client(kind="registered", scope=("notes:read",))

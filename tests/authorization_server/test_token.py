@@ -164,7 +164,7 @@ async def test_use_of_the_new_token_closes_the_late_window(store: Store) -> None
     assert confirmed.confirmed_at is not None
 
 
-@pytest.mark.requirement("AS-95", "AS-96", "AS-135")
+@pytest.mark.requirement("AS-95", "AS-96", "AS-135", "E13")
 async def test_a_confidential_client_refreshes_without_rotation(store: Store) -> None:
     at = await furnished(store, client_id="client-2")
     asked = form(grant_type="authorization_code", code="code-1", code_verifier=VERIFIER)

@@ -119,7 +119,7 @@ async def test_a_client_shared_with_other_servers_gives_them_nothing(wallet: Wal
     assert not town.visits
 
 
-@pytest.mark.requirement("CL-53")
+@pytest.mark.requirement("CL-53", "E6")
 async def test_e6_a_restart_refreshes_before_it_sends_and_before_it_asks_anybody(
     wallet: Wallet,
 ) -> None:
@@ -132,7 +132,7 @@ async def test_e6_a_restart_refreshes_before_it_sends_and_before_it_asks_anybody
     assert not town.visits
 
 
-@pytest.mark.requirement("CL-24", "CL-53")
+@pytest.mark.requirement("CL-24", "CL-53", "E7")
 async def test_e7_a_refresh_token_only_ever_reaches_its_issuer(wallet: Wallet) -> None:
     town = Town()
     signed_in(town, wallet, expires_in=-100)
@@ -152,6 +152,7 @@ async def test_a_token_refused_in_spite_of_its_date_is_refreshed_once(wallet: Wa
     assert (town.refreshed, len(town.visits)) == (1, 0)
 
 
+@pytest.mark.requirement("E20")
 async def test_e20_requests_do_not_wait_for_each_other(wallet: Wallet) -> None:
     town = Town(slow=0.4)
     signed_in(town, wallet)

@@ -227,7 +227,7 @@ MATCHING = [
 ]
 
 
-@pytest.mark.requirement("AS-45", "AS-46", "AS-47")
+@pytest.mark.requirement("AS-45", "AS-46", "AS-47", "E11")
 @pytest.mark.parametrize(("registered", "presented"), MATCHING)
 def test_matches(registered: str, presented: str) -> None:
     assert matches(registered, presented)

@@ -48,7 +48,7 @@ def admin_server(**options: Any) -> FastMCP[Any]:
     return server
 
 
-@pytest.mark.requirement("RS-6", "RS-62")
+@pytest.mark.requirement("RS-6", "RS-62", "E1")
 @pytest.mark.parametrize("era", [MODERN, LEGACY])
 async def test_e1_a_scope_that_a_tool_declares_becomes_a_challenge(
     latch: Latch, issuer: Issuer, era: str
@@ -69,7 +69,7 @@ async def test_e1_a_scope_that_a_tool_declares_becomes_a_challenge(
         assert [tool["name"] for tool in listed["result"]["tools"]] == ["free_tool"]
 
 
-@pytest.mark.requirement("RS-6")
+@pytest.mark.requirement("RS-6", "E2")
 async def test_e2_a_scope_by_middleware_is_no_challenge_either(
     latch: Latch, issuer: Issuer
 ) -> None:
@@ -88,7 +88,7 @@ async def test_e2_a_scope_by_middleware_is_no_challenge_either(
         assert (response.status_code, challenge(response).get("scope")) == (403, "admin")
 
 
-@pytest.mark.requirement("RS-5", "RS-6")
+@pytest.mark.requirement("RS-5", "RS-6", "E3")
 async def test_e3_a_good_token_with_too_little_scope_is_not_called_invalid(
     issuer: Issuer, clock: Clock
 ) -> None:
@@ -113,7 +113,7 @@ class Accepting:
         return None if token == "bad" else AccessToken(token=token, client_id="c", scopes=["read"])
 
 
-@pytest.mark.requirement("RS-3", "RS-4", "RS-20")
+@pytest.mark.requirement("RS-3", "RS-4", "RS-20", "E4")
 async def test_e4_the_official_challenges_and_metadata(latch: Latch, issuer: Issuer) -> None:
     settings = AuthSettings(
         issuer_url=AnyHttpUrl(ISSUER),
@@ -144,7 +144,7 @@ class NoTokens(TokenVerifier):
         return None
 
 
-@pytest.mark.requirement("RS-24")
+@pytest.mark.requirement("RS-24", "E5")
 async def test_e5_an_issuer_is_never_given_a_slash(issuer: Issuer, clock: Clock) -> None:
     provider = RemoteAuthProvider(
         token_verifier=NoTokens(),
@@ -160,7 +160,7 @@ async def test_e5_an_issuer_is_never_given_a_slash(issuer: Issuer, clock: Clock)
             assert (await ours.get(path)).json()["authorization_servers"] == [named]
 
 
-@pytest.mark.requirement("RS-48")
+@pytest.mark.requirement("RS-48", "E8")
 async def test_e8_a_proxy_behind_the_guard_has_no_token_to_pass_on(
     latch: Latch, issuer: Issuer
 ) -> None:
@@ -180,7 +180,7 @@ async def test_e8_a_proxy_behind_the_guard_has_no_token_to_pass_on(
         assert json.loads(text_of(response))["authorization"] == "Bearer hidden-by-mcplatch"
 
 
-@pytest.mark.requirement("RS-14")
+@pytest.mark.requirement("RS-14", "E15")
 async def test_e15_an_outage_of_the_server_logs_nobody_out(issuer: Issuer, clock: Clock) -> None:
     unreachable = IntrospectionTokenVerifier(
         introspection_url="http://127.0.0.1:9/introspect", client_id="x", client_secret="y"
@@ -193,7 +193,7 @@ async def test_e15_an_outage_of_the_server_logs_nobody_out(issuer: Issuer, clock
         assert (await call(ours, "list_notes", "any")).status_code == 503
 
 
-@pytest.mark.requirement("RS-42", "RS-44")
+@pytest.mark.requirement("RS-42", "RS-44", "E16")
 async def test_e16_audience_and_issuer_are_not_optional(latch: Latch, issuer: Issuer) -> None:
     public = ECKey.import_key(issuer.pem).as_pem(private=False).decode()
     token = issuer.token(aud="https://other.example", iss="https://evil.example", exp=4_000_000_000)
@@ -206,7 +206,7 @@ async def test_e16_audience_and_issuer_are_not_optional(latch: Latch, issuer: Is
     assert (good.subject, good.resource, good.token) == ("ada", RESOURCE, "")
 
 
-@pytest.mark.requirement("RS-62", "RS-49")
+@pytest.mark.requirement("RS-62", "RS-49", "E18")
 async def test_e18_the_official_server_is_guarded_from_outside(
     latch: Latch, issuer: Issuer
 ) -> None:
@@ -220,7 +220,7 @@ async def test_e18_the_official_server_is_guarded_from_outside(
         assert (await call(client, "list_notes")).status_code == 200
 
 
-@pytest.mark.requirement("RS-14", "RS-20", "RS-4", "RS-5")
+@pytest.mark.requirement("RS-14", "RS-20", "RS-4", "RS-5", "E21")
 async def test_e21_fastmcp_is_taken_over_whole(latch: Latch, issuer: Issuer) -> None:
     async with serving(make_app("fastmcp auth", latch)) as client:
         bare = await call(client, "list_notes")
@@ -232,7 +232,7 @@ async def test_e21_fastmcp_is_taken_over_whole(latch: Latch, issuer: Issuer) -> 
         assert (await client.get("/.well-known/oauth-protected-resource")).status_code == 200
 
 
-@pytest.mark.requirement("RS-60", "RS-62")
+@pytest.mark.requirement("RS-60", "RS-62", "E22")
 async def test_e22_a_mounted_tool_keeps_its_scope_by_the_table(
     latch: Latch, issuer: Issuer
 ) -> None:

@@ -84,7 +84,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     child.communicate(timeout=10)
 
 
-@pytest.mark.requirement("RS-1", "RS-4", "RS-14", "RS-20")
+@pytest.mark.requirement("RS-1", "RS-4", "RS-14", "RS-20", "E18", "E21")
 def test_run_is_guarded(running: tuple[str, str]) -> None:
     origin, path = running
     with httpx2.Client(base_url=origin, trust_env=False) as http:

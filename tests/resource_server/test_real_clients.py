@@ -91,7 +91,7 @@ async def test_the_fastmcp_client(latch: Latch, issuer: Issuer, way: str, mode: 
             await client.call_tool("delete_note", {})
 
 
-@pytest.mark.requirement("RS-6", "RS-11", "RS-12")
+@pytest.mark.requirement("RS-6", "RS-11", "RS-12", "E17")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mode", MODES)
 async def test_step_up_happens_by_itself(clock: Clock, way: str, mode: str) -> None:
@@ -113,7 +113,7 @@ async def test_step_up_happens_by_itself(clock: Clock, way: str, mode: str) -> N
     assert set((issuer.scopes_asked[1] or "").split()) == {"notes:read", "notes:delete"}
 
 
-@pytest.mark.requirement("RS-40", "RS-49", "RS-65")
+@pytest.mark.requirement("RS-40", "RS-49", "RS-65", "E9")
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_new_token_in_an_old_session_is_the_one_that_is_seen(
     latch: Latch, issuer: Issuer, way: str
@@ -130,7 +130,7 @@ async def test_a_new_token_in_an_old_session_is_the_one_that_is_seen(
             await client.call_tool("whoami", {})
 
 
-@pytest.mark.requirement("RS-66")
+@pytest.mark.requirement("RS-66", "E19")
 @pytest.mark.parametrize("way", ["mcp", "fastmcp", "any app"])
 @pytest.mark.parametrize("mode", MODES)
 async def test_nobody_in_particular_calls_a_public_tool_and_signs_in_for_the_rest(

@@ -69,7 +69,7 @@ EXCHANGE = {
 }
 
 
-@pytest.mark.requirement("AS-1", "AS-2", "AS-3", "AS-4", "AS-5", "AS-6", "AS-7", "AS-8")
+@pytest.mark.requirement("AS-1", "AS-2", "AS-3", "AS-4", "AS-5", "AS-6", "AS-7", "AS-8", "E11")
 @pytest.mark.requirement("AS-10", "AS-12", "AS-14")
 @pytest.mark.parametrize(
     "path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
@@ -262,7 +262,7 @@ async def test_introspection_over_http(http: httpx2.AsyncClient) -> None:
     assert gone.json() == {"active": False}
 
 
-@pytest.mark.requirement("AS-140")
+@pytest.mark.requirement("AS-140", "E12", "E14")
 async def test_revocation_over_http(http: httpx2.AsyncClient) -> None:
     body = (await http.post("/token", data=EXCHANGE)).json()
     asked = {"token": body["refresh_token"], "client_id": "client-1"}
