@@ -16,7 +16,7 @@ from mcplatch.moment import TIME_CHARACTERS, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Refusal
 from mcplatch.records import AuditEvent, AuthorizationCode, Grant, Interaction
-from mcplatch.store.port import Put, Replace
+from mcplatch.store.port import Put, Replace, replacing
 from tests.authorization_server.test_steps import ANA, interaction
 from tests.world import NOW, POLICY, client, moment
 
@@ -64,7 +64,7 @@ def test_yes_is_a_grant_a_code_an_answered_interaction_and_a_witness() -> None:
     assert isinstance(outcome, Allowed)
     replaced, grant, code, event = changes
     pending = asked.step.interaction
-    assert replaced == Replace(pending, replace(pending, answered_at=NOW))
+    assert replaced == replacing(pending, answered_at=NOW)[1]
     assert isinstance(grant, Put)
     assert isinstance(grant.record, Grant)
     assert grant.record.scope == ("base", "read")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from mcplatch.authorization_server.grants import take_back
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.sessions import SignedIn, read_session
-from mcplatch.records import AuditEvent, Grant
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.records import Grant
+from mcplatch.store.port import Transaction
 
 BECAUSE = "person-disconnected"
 EVERYTHING = "*"
@@ -78,23 +79,5 @@ def _settle(
         return None
     meant = tuple(g for g in account.grants if grant_id in (EVERYTHING, g.grant_id))
     for grant in meant:
-        transaction.apply(take_back(grant, transaction.now, address=address))
+        transaction.apply(take_back(grant, transaction.now, BECAUSE, address=address))
     return Disconnected(meant)
-
-
-def take_back(grant: Grant, now: int, *, address: str | None) -> tuple[Change, ...]:
-    """End a grant at its person's wish, and witness it."""
-    event = AuditEvent(
-        at=now,
-        kind="grant-revoked",
-        outcome="done",
-        reason=BECAUSE,
-        user_id=grant.user_id,
-        client_id=grant.client_id,
-        grant_id=grant.grant_id,
-        resource=grant.resource,
-        scope=grant.scope,
-        address=address,
-    )
-    ended = replace(grant, revoked_at=now, revoked_because=BECAUSE)
-    return Replace(grant, ended), Put(event)

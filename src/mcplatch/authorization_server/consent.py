@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
 
@@ -30,7 +30,7 @@ from mcplatch.moment import TIME_CHARACTERS, Moment, name_of
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, AuthorizationCode, Client, Grant, Interaction
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Replace, Transaction, replacing
 
 USUAL_DAYS = 30
 DECISIONS = frozenset({"allow", "deny", "read-only"})
@@ -106,9 +106,9 @@ def decide(
     """What an answer leads to. The grant is what was ticked, within what was asked (AS-149)."""
     interaction = question.step.interaction
     if answer.decision == "deny":
-        denied = replace(interaction, answered_at=moment.now, denied_at=moment.now)
+        _denied, deny = replacing(interaction, answered_at=moment.now, denied_at=moment.now)
         event = _event(question, None, (), browser, moment)
-        return Denied(interaction), (Replace(interaction, denied), Put(event))
+        return Denied(interaction), (deny, Put(event))
     scope = granted_scope(answer, question.scopes)
     if not scope and question.scopes:
         return Refusal(NOTHING_TICKED)
@@ -122,10 +122,10 @@ def decide(
         created_at=moment.now,
         expires_at=moment.now + policy.lifetimes.authorization_code,
     )
-    answered = Replace(interaction, replace(interaction, answered_at=moment.now))
+    _answered, close = replacing(interaction, answered_at=moment.now)
     event = _event(question, grant, scope, browser, moment)
     relied_on = _relied_on(question.step.client, policy, moment)
-    changes = (answered, Put(grant), Put(remembered), Put(event), *relied_on)
+    changes = (close, Put(grant), Put(remembered), Put(event), *relied_on)
     return Allowed(interaction, code), changes
 
 

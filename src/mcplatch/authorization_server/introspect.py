@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcplatch.authorization_server.access_tokens import GENERATION, own_claims
 from mcplatch.authorization_server.client_authentication import (
@@ -20,7 +20,7 @@ from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
 from mcplatch.records import AccessToken, Grant, RefreshToken
-from mcplatch.store.port import Replace, Transaction
+from mcplatch.store.port import Transaction, replacing
 
 _FAILED = "Resource server authentication failed."
 
@@ -175,4 +175,4 @@ def _confirm(transaction: Transaction, grant: Grant, claims: AccessTokenClaims) 
     """
     token = _unconfirmed(transaction, grant, claims)
     if token is not None:
-        transaction.apply((Replace(token, replace(token, confirmed_at=transaction.now)),))
+        transaction.apply((replacing(token, confirmed_at=transaction.now)[1],))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mcplatch import jose
@@ -14,7 +14,7 @@ from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment
 from mcplatch.records import AuditEvent, Deployment, SigningKey
 from mcplatch.seal import derive_key, seal, unseal
-from mcplatch.store.port import Change, Forget, Put, Replace, Store, Transaction
+from mcplatch.store.port import Change, Forget, Put, Replace, Store, Transaction, replacing
 
 ALGORITHM = "ES256"
 MOST_KEYS = 32
@@ -110,7 +110,7 @@ def rotate(
         if record.retired_at is not None and record.retired_at <= now:
             changes.append(Forget(record))
         elif record.retired_at is None:
-            changes.append(Replace(record, replace(record, retired_at=leave)))
+            changes.append(replacing(record, retired_at=leave)[1])
     return tuple(changes)
 
 

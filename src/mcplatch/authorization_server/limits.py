@@ -7,11 +7,11 @@ and it lives in the same database as everything else, so there is no case of a l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from mcplatch.records import Bucket
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Transaction, replacing
 
 EVERYBODY = "*"
 
@@ -66,7 +66,7 @@ def decide(bucket: Bucket | None, limit: Limit, subject: str, *, now: int) -> Pa
         return Exceeded(limit, -(-too_far // 1000))
     if bucket is None:
         return Paid((Put(Bucket(key=limit.key(subject), full_at=full_at)),))
-    return Paid((Replace(bucket, replace(bucket, full_at=full_at)),))
+    return Paid((replacing(bucket, full_at=full_at)[1],))
 
 
 def subject_of(address: str | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcplatch.authorization_server.access_tokens import GENERATION, own_claims
 from mcplatch.authorization_server.client_authentication import Credentials, present
 from mcplatch.authorization_server.decision import Refused
-from mcplatch.authorization_server.grant_types import authorization_code
+from mcplatch.authorization_server.grants import revoke as revoke_grant
 from mcplatch.authorization_server.guessing import admit
 from mcplatch.authorization_server.house import House
 from mcplatch.moment import name_of
@@ -15,7 +15,7 @@ from mcplatch.protocol.access_token import AccessTokenClaims
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AccessToken, AuditEvent, Client, Grant, RefreshToken
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Transaction, replacing
 
 TOKEN_MISSING = Reason(
     "revocation-token-missing",
@@ -132,12 +132,12 @@ def decide(
     if token is None:
         if grant.revoked_at is not None:
             return ()
-        return (authorization_code.revoke(grant, now, "client-revoked"), event)
+        return (revoke_grant(grant, now, "client-revoked"), event)
     if token.revoked_at is not None:
         return ()
     return (_revoked(facts, token, now), event)
 
 
 def _revoked(facts: Facts, token: AccessToken, now: int) -> Change:
-    ended = replace(token, revoked_at=now)
-    return Replace(token, ended) if facts.remembered else Put(ended)
+    ended, end = replacing(token, revoked_at=now)
+    return end if facts.remembered else Put(ended)

@@ -6,12 +6,12 @@ that nobody can plant a session and wait for a person to fill it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment, name_of
 from mcplatch.records import AuditEvent, Session, User
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Replace, Transaction, replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def open_session(
 
 def end_session(session: Session, now: int) -> Replace:
     """Ends a session; the cookie that may still name it opens nothing any more."""
-    return Replace(session, replace(session, ended_at=now))
+    return replacing(session, ended_at=now)[1]
 
 
 def sign_out(transaction: Transaction, secret: str | None, *, address: str | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcplatch.authorization_server.decision import Issued, Refused
+from mcplatch.authorization_server.grants import revoke
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment, name_of
 from mcplatch.protocol.parameters import Parameters
@@ -16,7 +17,7 @@ from mcplatch.protocol.pkce import is_verifier, proves
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.protocol.resource_indicator import same_resource
 from mcplatch.records import AuthorizationCode, Client, Grant, RefreshToken
-from mcplatch.store.port import Put, Replace, Transaction, replacing
+from mcplatch.store.port import Put, Transaction, replacing
 
 NAME = "authorization_code"
 
@@ -116,11 +117,6 @@ def decide(
     if code.expires_at <= moment.now:
         return Refused(CODE_EXPIRED)
     return _issue(code, grant, client, policy, moment)
-
-
-def revoke(grant: Grant, now: int, because: str) -> Replace:
-    """Ends a grant and with it everything that hangs on it."""
-    return replacing(grant, revoked_at=now, revoked_because=because)[1]
 
 
 def _issue(

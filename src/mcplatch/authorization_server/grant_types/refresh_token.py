@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 
 from mcplatch.authorization_server.decision import Issued, Refused, Repeated
-from mcplatch.authorization_server.grant_types.authorization_code import revoke
+from mcplatch.authorization_server.grants import revoke
 from mcplatch.authorization_server.policy import Policy
 from mcplatch.moment import Moment, name_of
 from mcplatch.protocol.parameters import Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mcplatch.authorization_server.house import House
 from mcplatch.authorization_server.login import throttle
@@ -10,7 +10,7 @@ from mcplatch.authorization_server.sessions import open_session, read_session
 from mcplatch.passwords import Checked, Passwords
 from mcplatch.protocol.parameters import Parameters
 from mcplatch.records import AuditEvent, Interaction, User
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Transaction, replacing
 
 NAME = "password"
 MOST_NAME = 200
@@ -113,7 +113,7 @@ def _conclude(
     counts = throttle.read_counts(transaction, request.username, place.address)
     changes: list[Change] = [*opened.changes, *throttle.give_back(counts)]
     if checked.rehashed is not None:
-        changes.append(Replace(current, replace(current, password_hash=checked.rehashed)))
+        changes.append(replacing(current, password_hash=checked.rehashed)[1])
     changes += _noted(transaction, place)
     transaction.apply(changes)
     return SignedInNow(opened.secret, current)
@@ -126,7 +126,7 @@ def _noted(transaction: Transaction, place: Place) -> tuple[Change, ...]:
     interaction = transaction.one(Interaction, interaction_id=place.interaction_id)
     if interaction is None or interaction.answered_at is not None:
         return ()
-    return (Replace(interaction, replace(interaction, authenticated_at=transaction.now)),)
+    return (replacing(interaction, authenticated_at=transaction.now)[1],)
 
 
 def _refused(now: int, user: User | None, checked: Checked, place: Place) -> AuditEvent:

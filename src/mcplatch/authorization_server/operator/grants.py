@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from mcplatch.authorization_server.grants import take_back
 from mcplatch.protocol.refusal import Reason, Refusal
-from mcplatch.records import AuditEvent, Grant, User
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.records import Grant, User
+from mcplatch.store.port import Change, Transaction
 
 GRANT_MISSING = Reason(
     "operator-grant-missing",
@@ -39,26 +39,11 @@ def revoke_grant(transaction: Transaction, *, grant_id: str) -> Grant | Refusal:
     grant = transaction.one(Grant, lock=True, grant_id=grant_id)
     if grant is None or grant.revoked_at is not None:
         return Refusal(GRANT_MISSING, grant_id)
-    transaction.apply(_ended(grant, BECAUSE, transaction.now))
+    transaction.apply(take_back(grant, transaction.now, BECAUSE))
     return grant
 
 
 def end_grants(transaction: Transaction, because: str, **equal: str) -> Iterable[Change]:
     """The changes that end every live grant whose columns equal `equal`."""
     live = transaction.all(Grant, limit=MOST_LISTED, revoked_at=None, **equal)
-    return [change for grant in live for change in _ended(grant, because, transaction.now)]
-
-
-def _ended(grant: Grant, because: str, now: int) -> tuple[Change, ...]:
-    event = AuditEvent(
-        at=now,
-        kind="grant-revoked",
-        outcome="done",
-        reason=because,
-        user_id=grant.user_id,
-        client_id=grant.client_id,
-        grant_id=grant.grant_id,
-        resource=grant.resource,
-        scope=grant.scope,
-    )
-    return Replace(grant, replace(grant, revoked_at=now, revoked_because=because)), Put(event)
+    return [change for grant in live for change in take_back(grant, transaction.now, because)]

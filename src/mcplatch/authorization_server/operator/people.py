@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from mcplatch.authorization_server.operator.grants import end_grants
 from mcplatch.authorization_server.sessions import end_session
 from mcplatch.moment import Moment
 from mcplatch.protocol.refusal import Reason, Refusal
 from mcplatch.records import AuditEvent, Session, User
-from mcplatch.store.port import Change, Put, Replace, Transaction
+from mcplatch.store.port import Change, Put, Transaction, replacing
 
 USERNAME_MALFORMED = Reason(
     "operator-username-malformed",
@@ -64,10 +63,10 @@ def set_password(transaction: Transaction, *, username: str, password_hash: str)
     user = transaction.one(User, lock=True, username=username)
     if user is None:
         return Refusal(USER_MISSING, username)
-    changed = replace(user, password_hash=password_hash)
+    changed, change = replacing(user, password_hash=password_hash)
     transaction.apply(
         [
-            Replace(user, changed),
+            change,
             *_end_sessions(transaction, user),
             *end_grants(transaction, "password-set", user_id=user.user_id),
             _event("password-set", user, transaction.now),
@@ -83,10 +82,10 @@ def lock_user(transaction: Transaction, *, username: str) -> User | Refusal:
         return Refusal(USER_MISSING, username)
     if user.locked_at is not None:
         return user
-    locked = replace(user, locked_at=transaction.now)
+    locked, lock = replacing(user, locked_at=transaction.now)
     transaction.apply(
         [
-            Replace(user, locked),
+            lock,
             *_end_sessions(transaction, user),
             *end_grants(transaction, "user-locked", user_id=user.user_id),
             _event("user-locked", user, transaction.now),
@@ -102,8 +101,8 @@ def unlock_user(transaction: Transaction, *, username: str) -> User | Refusal:
         return Refusal(USER_MISSING, username)
     if user.locked_at is None:
         return user
-    unlocked = replace(user, locked_at=None)
-    transaction.apply([Replace(user, unlocked), _event("user-unlocked", user, transaction.now)])
+    unlocked, unlock = replacing(user, locked_at=None)
+    transaction.apply([unlock, _event("user-unlocked", user, transaction.now)])
     return unlocked
 
 
