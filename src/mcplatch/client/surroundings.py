@@ -48,8 +48,3 @@ def has_display() -> bool:
 def has_terminal() -> bool:
     """Whether a person can read what is printed and type an answer."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
-
-
-def wants_color() -> bool:
-    """Colour only on a terminal, and never against NO_COLOR."""
-    return variable("NO_COLOR") is None and sys.stdout.isatty()
