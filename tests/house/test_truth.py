@@ -44,6 +44,20 @@ def test_the_house_page_names_every_room():
     assert sorted(room for room in rooms if f"{room}/" not in page) == []
 
 
+def test_the_readme_counts_what_the_conformance_page_counts():
+    measured = re.findall(
+        r": (\d+ of \d+) scenarios pass", (ROOT / "docs/reference/conformance.md").read_text()
+    )
+    told = re.findall(r"\b(\d+ of \d+)\b", (ROOT / "README.md").read_text())
+    assert told == measured
+
+
+@pytest.mark.parametrize("page", [name for name in committed_files() if name.endswith(".md")])
+def test_a_page_it_links_to_exists(page):
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text())
+    assert [path for path in linked if not ((ROOT / page).parent / path).exists()] == []
+
+
 def names_in(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", (ROOT / lock).read_text(), re.MULTILINE))
 

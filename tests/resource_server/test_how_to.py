@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.resource_server.issuer import ORIGIN
-from tests.resource_server.servers import serving
+from tests.resource_server.servers import official_server, serving
 from tests.resource_server.wire import ask, call, challenge
 
 pytestmark = pytest.mark.anyio
@@ -20,16 +20,20 @@ README = PAGE.parents[2] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(compile(block, str(PAGE), "exec"), names)
-    return names
+def run(block: str, **given: Any) -> dict[str, Any]:
+    exec(compile(block, str(PAGE), "exec"), given)
+    return given
 
 
-async def test_the_server_of_the_readme_is_guarded() -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    async with serving(run(block)["mcp"].http_app()) as client:
-        assert challenge(await call(client, "delete_note")).get("scope") == "notes:write"
+async def test_the_servers_of_the_readme_are_guarded() -> None:
+    fast, official, bare = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    server = official_server()
+    run(official, mcp=server)
+    inner = official_server().streamable_http_app(host="0.0.0.0")
+    guarded = run(bare, app=inner)["app"]
+    for app in (run(fast)["mcp"].http_app(), server.streamable_http_app(), guarded):
+        async with serving(app) as client:
+            assert challenge(await call(client, "delete_note")).get("scope") == "notes:write"
 
 
 def test_every_block_runs() -> None:
