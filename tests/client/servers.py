@@ -172,15 +172,15 @@ def sdk_app(provider: MemoryProvider, base_url: str, *, transport: str = "stream
         return f"done: {what}\x1b]0;pwned\x07"
 
     if transport == "sse":
-        return server.sse_app()
+        return needing_admin(server.sse_app(), provider, at="/messages/")
     return needing_admin(server.streamable_http_app(), provider)
 
 
-def needing_admin(app: Any, provider: MemoryProvider) -> Any:
+def needing_admin(app: Any, provider: MemoryProvider, *, at: str = "/mcp") -> Any:
     """`app`, in which the tool admin-action takes the scope `admin`, challenged for as it should be."""
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/mcp":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != at:
             await app(scope, receive, send)
             return
         body, more = b"", True

@@ -170,6 +170,34 @@ async def test_errors_come_out_as_themselves(wallet: Wallet) -> None:
 
 
 @pytest.mark.requirement("CL-64")
+async def test_what_takes_more_access_is_told_over_sse_at_once(wallet: Wallet) -> None:
+    """The official transport would leave the caller waiting for an answer that never comes."""
+    with sdk("sse") as (url, _):
+        await auth_for(url, wallet).account.log_in(("user",))
+
+        async def act() -> None:
+            async with open_session(url, auth_for(url, wallet, interactive=False)) as client:
+                assert (await client.call_tool("get_time", {})).is_error is False
+                await client.call_tool("admin-action", {})
+
+        with anyio.fail_after(10), pytest.raises(SignInNeeded) as caught:
+            await act()
+    assert caught.value.missing == ("admin",)
+
+
+@pytest.mark.requirement("CL-64")
+async def test_a_refusal_over_sse_ends_the_call_and_not_the_session(wallet: Wallet) -> None:
+    with sdk("sse") as (url, _):
+        await auth_for(url, wallet).account.log_in(("user",))
+        auth = auth_for(url, wallet, interactive=False, raises=False)
+        with anyio.fail_after(10):
+            async with open_session(url, auth) as client:
+                with pytest.raises(MCPError, match="the server answered 403"):
+                    await client.call_tool("admin-action", {})
+                assert (await client.call_tool("get_time", {})).is_error is False
+
+
+@pytest.mark.requirement("CL-64")
 async def test_a_server_that_only_has_sse_is_found_under_another_name(wallet: Wallet) -> None:
     """`auto` tries streamable HTTP first and takes the failure for what it is."""
     from mcp.server import MCPServer

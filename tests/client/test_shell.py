@@ -115,3 +115,20 @@ def test_a_sign_in_that_was_taken_back_is_a_question(wallet: Wallet) -> None:
         "12:00",
     ]
     assert said[6] == "user"
+
+
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+def test_more_access_is_a_question_and_declining_it_ends_nothing(
+    wallet: Wallet, transport: str
+) -> None:
+    listening, base_url = free_socket()
+    path = "/sse" if transport == "sse" else "/mcp"
+    with serving(sdk_app(MemoryProvider(), base_url, transport=transport), listening):
+        account = Account(SignInRequest(base_url + path), wallet, person=Follower())
+        said = typed(
+            account, "call admin-action", "n", "call get_time", "call admin-action", "y", "scopes"
+        )
+    asked = ["This needs 1 more permission: admin", "Open the browser and ask for it? [Y/n] "]
+    assert said[1:6] == [*asked, "12:00", *asked]
+    assert said[6].startswith("done: nothing")
+    assert set(said[7:9]) == {"user", "admin"}

@@ -1,6 +1,6 @@
 """Opens an MCP session with the official client: both transports, both protocol eras (CL-64).
 
-`mcp` is imported here only, and only when a session is opened: importing it costs half a second.
+`mcp` is imported here and in `sse.py`, and only when a session is opened: that costs half a second.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ async def open_session(
         return
     except Exception as trouble:
         failure = _unwrapped(trouble, server_url)
-        if not opened and auth is not None and auth.trouble is not None:
-            failure = auth.trouble
+        if auth is not None and auth.trouble is not None:
+            failure = auth.trouble if not opened or _tells(failure, auth.trouble) else failure
         if opened or sse or transport != "auto" or not _is_like_an_sse_server(failure):
             raise failure from trouble
     try:
@@ -68,14 +68,15 @@ async def _client(
 ) -> AsyncIterator[Client]:
     from mcp import Client, Implementation
     from mcp.client.extension import advertise
-    from mcp.client.sse import sse_client
     from mcp.client.streamable_http import streamable_http_client
     from mcp.shared._httpx_utils import create_mcp_http_client
 
     me = Implementation(name="mcplatch", version=__version__)
     async with AsyncExitStack() as stack:
         if sse:
-            streams = sse_client(server_url, auth=auth)
+            from mcplatch.client.sse import sse_streams
+
+            streams = sse_streams(server_url, auth)
         else:
             http = await stack.enter_async_context(create_mcp_http_client(auth=auth))
             streams = streamable_http_client(server_url, http_client=http)
@@ -102,6 +103,11 @@ def is_connection_lost(trouble: Exception) -> bool:
         "ClosedResourceError",
         "BrokenResourceError",
     )
+
+
+def _tells(failure: Exception, trouble: LatchError) -> bool:
+    """Whether `failure` is the answer that a message over SSE got in place of `trouble`."""
+    return getattr(getattr(failure, "error", None), "message", None) == str(trouble)
 
 
 def _is_like_an_sse_server(failure: Exception) -> bool:

@@ -184,6 +184,8 @@ class Shell:
                 return None
             scope = needed.scope or None
             self._wait(lambda: self.account.log_in(scope))
+            # A session belongs to the sign-in that opened it.
+            self._disconnect()
         return self._try(ask)
 
     def _try(self, ask: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
