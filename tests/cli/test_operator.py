@@ -52,6 +52,7 @@ def test_people(serving):
     [
         (["user", "add", "bob", "--password-stdin"], "short\n", "at least 8 characters"),
         (["user", "add", "bob", "--password-stdin"], "", "the texts that this needs"),
+        (["user", "add", "bob"], GOOD, "next: give it on standard input: --password-stdin"),
         (["user", "add", " bob", "--password-stdin"], GOOD, "A user name has"),
         (["user", "add", "b" * 201, "--password-stdin"], GOOD, "A user name has"),
         (["user", "add", "b\x1b[1m", "--password-stdin"], GOOD, "A user name has"),

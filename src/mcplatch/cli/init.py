@@ -100,7 +100,10 @@ def command(folder: Path, issuer: str, listen: str, resource: str, name: str) ->
     file, key = folder / "mcplatch.toml", folder / "mcplatch.key"
     for present in (file, key):
         if present.exists():
-            raise Stop(f"{present} is there already; nothing was written")
+            raise Stop(
+                f"{present} is there already; nothing was written",
+                next_step="mcplatch check verifies it; another FOLDER gets a new one",
+            )
     folder.mkdir(parents=True, exist_ok=True)
     _write(key, f"{Moment(clock()).secret(32)}\n", 0o600)
     _write(file, text, 0o644)

@@ -104,6 +104,11 @@ def new_password(*, from_stdin: bool) -> str:
     """A password typed twice at the terminal, or the first line of standard input."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise Stop(
+            "there is no terminal to ask for the password",
+            next_step="give it on standard input: --password-stdin",
+        )
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 

@@ -104,7 +104,7 @@ def holding(config: Config) -> Iterator[None]:
             raise Stop(
                 f"another process is using {config.database}",
                 Exit.SERVER_FAULT,
-                next_step="end it, or ask it through its admin_socket",
+                next_step="if it is a server that is starting, try again in a moment; else end it",
             ) from None
         yield
 
